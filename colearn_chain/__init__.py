@@ -1,0 +1,18 @@
+"""Collective learning between parties that do not trust each other, refereed by a smart contract.
+
+Where things are, from the bottom up (docs/architecture.md says why):
+
+* ``errors``, ``types``: the error tree and the names of things.
+* ``ml_interface``: what a learner has to do.
+* ``weights``: named arrays, their canonical bytes, and the checks on bytes from strangers.
+* ``rounds``: the life cycle of a round, without I/O, clock or randomness.
+* ``artefacts``: manifest and experiment spec, and what a valid proposal is.
+* ``driver``, ``results``, ``plotting``: developing a model without a chain.
+* ``storage``: content-addressed folders.
+* ``chain``: the contract's binding, accounts, transactions, the embedded chain.
+* ``testing``: fakes that ship.
+
+Importing this package imports none of them: each is there when it is asked for by its name.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,121 @@
+"""Every error that this project raises on purpose, as one tree, split by who can fix it.
+
+::
+
+    ColearnError
+    ├── ProtocolViolation          a peer sent or did what the protocol forbids; nothing was changed
+    │   ├── InvalidWeights         named arrays or their bytes do not fit the schema
+    │   ├── InvalidArtefact        a folder, manifest or spec is not what it must be
+    │   └── InvalidHistory         a chain history contradicts its own rules or its history hash
+    ├── TransportError             the way there failed; trying again can help
+    │   ├── ChainError             an RPC node: no answer, a refusal, an answer that makes no sense
+    │   │   └── TransactionFailed  a transaction was mined and failed, or was never mined
+    │   └── StorageError           a store: no answer, no space, no permission
+    │       └── ContentNotFound    the store answered: it does not have this content
+    ├── ContractReverted           the contract refused a call, with the values that broke its rule
+    ├── LearnerError               a learner's own code failed or returned what the interface forbids
+    └── ConfigError                the operator: a file, an option, a missing extra
+
+A mistake in this project's own code is none of these: it stays a ``RuntimeError`` or an ``AssertionError``. Adapters let no
+foreign exception out: they raise one of these ``from`` it. Each class carries what was wrong as attributes, not only as text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ColearnError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class ProtocolViolation(ColearnError):  # noqa: N818 - named after what happened
+    """A peer sent or did what the protocol forbids.
+
+    Attributes:
+        subject: what was looked at, such as a tensor's name, a field or a file.
+        value: the offending value, or None where it is the text itself.
+    """
+
+    def __init__(self, message: str, *, subject: str = "", value: object = None) -> None:
+        super().__init__(message)
+        self.subject = subject
+        self.value = value
+
+
+class InvalidWeights(ProtocolViolation):
+    """Named arrays, or the bytes that should hold them, do not fit the schema."""
+
+
+class InvalidArtefact(ProtocolViolation):
+    """A folder, a manifest or a spec is not what it must be."""
+
+
+class InvalidHistory(ProtocolViolation):
+    """A history read from a chain contradicts its own rules or its history hash."""
+
+
+class TransportError(ColearnError):
+    """The way to a node or a store failed; trying again can help."""
+
+
+class ChainError(TransportError):
+    """An RPC node did not answer, refused, or answered what makes no sense."""
+
+
+class TransactionFailed(ChainError):
+    """A transaction was mined and failed, or was not mined in time.
+
+    Attributes:
+        transaction_hash: 0x-prefixed hash of the transaction.
+    """
+
+    def __init__(self, message: str, *, transaction_hash: str) -> None:
+        super().__init__(message)
+        self.transaction_hash = transaction_hash
+
+
+class StorageError(TransportError):
+    """A store did not answer, has no space, or refused."""
+
+
+class ContentNotFound(StorageError):
+    """The store answered, and does not have this content.
+
+    Attributes:
+        content: CID or digest that was asked for.
+    """
+
+    def __init__(self, message: str, *, content: str) -> None:
+        super().__init__(message)
+        self.content = content
+
+
+class ContractReverted(ColearnError):  # noqa: N818 - named after what happened
+    """The contract refused a call.
+
+    Attributes:
+        name: the Solidity name of the custom error, such as ``DeadlinePassed``; ``""`` when the contract gave none.
+        values: the error's arguments by their Solidity names.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        shown = ", ".join(f"{key}={_shown(value)}" for key, value in values.items())
+        super().__init__(f"the contract refused: {name or 'without a reason'}({shown})")
+        self.name = name
+        self.values = dict(values)
+
+
+class LearnerError(ColearnError):
+    """A learner's own code failed, or returned what the interface forbids."""
+
+
+class ConfigError(ColearnError):
+    """Something that the operator can fix: a file, an option, a missing extra."""
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

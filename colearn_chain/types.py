@@ -1,0 +1,28 @@
+"""Names that keep integers and bytes apart."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+Address = NewType("Address", str)
+"""A checksummed Ethereum address (EIP-55), 0x and 40 hex digits."""
+
+Digest = NewType("Digest", bytes)
+"""32 bytes: the sha2-256 of an artefact folder's root block, from which its CID follows. All zero: none."""
+
+RoundNumber = NewType("RoundNumber", int)
+"""A round's number; the first is 1, and 0 stands for the experiment's spec, before any round."""
+
+Seat = NewType("Seat", int)
+"""A learner's place in the bitmaps, 0 to 63."""
+
+Timestamp = NewType("Timestamp", int)
+"""Seconds since 1970-01-01 UTC, as blocks have them."""
+
+NO_DIGEST = Digest(bytes(32))
+
+SEATS = 64
+"""How many learners can be active at once."""
+
+NO_END = 2**24 - 1
+"""The last round of a membership that has no end yet."""

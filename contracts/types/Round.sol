@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice Where a round stands; the last three are outcomes and final.
+enum Status {
+    None,
+    Proposing,
+    Voting,
+    Accepted,
+    Rejected,
+    Skipped
+}
+
+/// @notice How a round closed.
+enum Closing {
+    None,
+    Complete, // every voter has voted
+    Deadline, // a window ran out
+    Certain, // the outcome could not change any more (rule closeEarly)
+    Passed // its proposer passed its turn
+}
+
+/// @notice A learner's ballot. Unavailable: the artefact could not be fetched or is malformed.
+enum Ballot {
+    None,
+    Approve,
+    Reject,
+    Unavailable
+}
+
+/// @notice A round in one word.
+/// @dev
+///     bits      width  field
+///     0   .. 63    64  electorate: bit s is set when the learner on seat s may take part in this round
+///     64  .. 191  128  ballots: two bits for each seat, seat s at 64 + 2s
+///     192 .. 199    8  proposer: a seat
+///     200 .. 207    8  status
+///     208 .. 215    8  closing
+///     216 .. 255   40  time: the deadline of the open window; once closed, when it closed (seconds since 1970)
+type Round is uint256;
+
+using RoundLibrary for Round global;
+
+/// @title Reading and writing the round's word.
+library RoundLibrary {
+    uint256 private constant BALLOTS = 64;
+    uint256 private constant PROPOSER = 192;
+    uint256 private constant STATUS = 200;
+    uint256 private constant CLOSING = 208;
+    uint256 private constant TIME = 216;
+    /// @dev Status, closing and time: what changes from phase to phase.
+    uint256 private constant PHASE_MASK = uint256(type(uint56).max) << STATUS;
+    /// @dev The lower bit of every two-bit pair of 64 pairs.
+    uint256 private constant LOW_BITS = 0x55555555555555555555555555555555;
+
+    /// @notice A round that has just opened.
+    function open(uint64 electorate_, uint8 proposer_, uint256 deadline) internal pure returns (Round) {
+        return Round.wrap(
+            uint256(electorate_) | (uint256(proposer_) << PROPOSER) | (uint256(Status.Proposing) << STATUS)
+                | (deadline << TIME)
+        );
+    }
+
+    function electorate(Round self) internal pure returns (uint64) {
+        return uint64(Round.unwrap(self));
+    }
+
+    function proposer(Round self) internal pure returns (uint8) {
+        return uint8(Round.unwrap(self) >> PROPOSER);
+    }
+
+    function status(Round self) internal pure returns (Status) {
+        return Status(uint8(Round.unwrap(self) >> STATUS));
+    }
+
+    function closing(Round self) internal pure returns (Closing) {
+        return Closing(uint8(Round.unwrap(self) >> CLOSING));
+    }
+
+    /// @notice The open window's deadline, or when the round closed.
+    function time(Round self) internal pure returns (uint256) {
+        return Round.unwrap(self) >> TIME;
+    }
+
+    /// @notice All ballots, two bits a seat from the lowest.
+    function ballots(Round self) internal pure returns (uint128) {
+        return uint128(Round.unwrap(self) >> BALLOTS);
+    }
+
+    function isOpen(Round self) internal pure returns (bool) {
+        Status s = self.status();
+        return s == Status.Proposing || s == Status.Voting;
+    }
+
+    /// @notice The ballot at a position, which is the voter's seat.
+    function ballotAt(Round self, uint8 position) internal pure returns (Ballot) {
+        return Ballot(uint8((Round.unwrap(self) >> (BALLOTS + 2 * uint256(position))) & 3));
+    }
+
+    /// @notice Writes a ballot where there is none.
+    function withBallot(Round self, uint8 position, Ballot ballot) internal pure returns (Round) {
+        return Round.wrap(Round.unwrap(self) | (uint256(ballot) << (BALLOTS + 2 * uint256(position))));
+    }
+
+    /// @notice The proposal is there: the voting window begins.
+    function toVoting(Round self, uint256 deadline) internal pure returns (Round) {
+        return self.withPhase(Status.Voting, Closing.None, deadline);
+    }
+
+    /// @notice The round is over.
+    function toClosed(Round self, Status outcome, Closing how, uint256 closedAt) internal pure returns (Round) {
+        return self.withPhase(outcome, how, closedAt);
+    }
+
+    function withPhase(Round self, Status status_, Closing closing_, uint256 time_) internal pure returns (Round) {
+        return Round.wrap(
+            (Round.unwrap(self) & ~PHASE_MASK) | (uint256(status_) << STATUS) | (uint256(closing_) << CLOSING)
+                | (time_ << TIME)
+        );
+    }
+
+    /// @notice How many ballots were cast, and how many of them approve.
+    function tally(Round self) internal pure returns (uint256 cast, uint256 approvals) {
+        uint256 all = self.ballots();
+        uint256 low = all & LOW_BITS; // Approve (01) and Unavailable (11)
+        uint256 high = (all >> 1) & LOW_BITS; // Reject (10) and Unavailable (11)
+        cast = popcount(low | high);
+        approvals = popcount(low & ~high);
+    }
+
+    /// @notice The number of bits that are set, for words of at most 128 bits.
+    /// @dev Parallel sums of 2, 4 and 8 bits, then one multiplication adds the bytes (Warren, Hacker's Delight, 5-1).
+    ///      The largest sum is 128, so no byte overflows.
+    function popcount(uint256 x) internal pure returns (uint256) {
+        unchecked {
+            x -= (x >> 1) & 0x55555555555555555555555555555555;
+            x = (x & 0x33333333333333333333333333333333) + ((x >> 2) & 0x33333333333333333333333333333333);
+            x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
+            return ((x * 0x01010101010101010101010101010101) >> 120) & 0xff;
+        }
+    }
+}
