@@ -1,0 +1,19 @@
+"""The rounds of an experiment, without I/O, clock or randomness: all of them are arguments."""
+
+from colearn_chain.rounds.membership import Membership
+from colearn_chain.rounds.rules import RuleBroken, Rules
+from colearn_chain.rounds.snapshot import Phase, Snapshot
+from colearn_chain.rounds.word import UNOPENED, Ballot, Closing, Round, Status
+
+__all__ = [
+    "UNOPENED",
+    "Ballot",
+    "Closing",
+    "Membership",
+    "Phase",
+    "Round",
+    "RuleBroken",
+    "Rules",
+    "Snapshot",
+    "Status",
+]
