@@ -184,9 +184,9 @@ interface IExperiment {
     function join(bytes32 encryptionKey) external;
 
     /// @notice Ends the caller's membership with the open round; at once when no round is open.
-    function leave() external;
+    function resign() external;
 
-    /// @notice Ends, as `leave` does, the membership of a learner that missed idleRounds rounds and since then neither
+    /// @notice Ends, as `resign` does, the membership of a learner that missed idleRounds rounds and since then neither
     /// proposed nor voted. Looks back over at most 64 * idleRounds rounds. Missed: it was the proposer and let the
     /// window run out, or it was a voter and the voting window ran out without its ballot. Other rounds say nothing.
     function removeIdle(address learner) external;
@@ -197,27 +197,27 @@ interface IExperiment {
     function start() external;
 
     /// @notice Announces the caller's update in a fan-in round.
-    function contribute(uint256 round, bytes32 digest) external;
+    function contribute(uint256 number, bytes32 digest) external;
 
     /// @notice Puts up the round's proposal; the voting window begins.
-    function propose(uint256 round, bytes32 digest) external;
+    function propose(uint256 number, bytes32 digest) external;
 
     /// @notice The proposer has nothing to propose: closes the round as Skipped and opens the next.
-    function passTurn(uint256 round) external;
+    function passTurn(uint256 number) external;
 
     /// @notice Casts the caller's one ballot on a digest; the ballot that completes the round closes it.
-    function castVote(uint256 round, bytes32 digest, uint8 ballot) external;
+    function castVote(uint256 number, bytes32 digest, uint8 ballot) external;
 
     /// @notice Closes a round whose window has run out; anyone's call.
-    function advance(uint256 round) external;
+    function advance(uint256 number) external;
 
     // -------------------------------------------------------------------------------------------------- keys
 
     /// @notice Asks the other learners for the content key of a round's artefact.
-    function askKey(uint256 round) external;
+    function askKey(uint256 number) external;
 
     /// @notice Hands a learner the content key of a round's artefact, wrapped to its encryption key (at most 256 bytes).
-    function shareKey(uint256 round, address learner, bytes calldata wrapped) external;
+    function shareKey(uint256 number, address learner, bytes calldata wrapped) external;
 
     // ------------------------------------------------------------------------------------------------- views
 

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IExperiment} from "./interfaces/IExperiment.sol";
+import {Member, MemberLibrary, NO_END, Term, TermLibrary} from "./types/Membership.sol";
+import {Roster} from "./types/Roster.sol";
+import {Ballot, Closing, Round, RoundLibrary, Status} from "./types/Round.sol";
+
+/// @title One collective-learning experiment.
+/// @dev A round costs two new storage slots, its word and its digest, and no third. Tallies are counted from the word
+/// when they are needed, and the proposer is derived from the electorate, so neither is stored.
+contract Experiment is IExperiment {
+    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant LONGEST_WINDOW = 30 days;
+    uint256 private constant SEATS = 64;
+    /// @dev HPKE (RFC 9180) with X25519 makes 32 + 48 bytes of a 32-byte key; the rest is room for other suites.
+    uint256 private constant LONGEST_WRAPPED_KEY = 256;
+
+    uint16 private immutable THRESHOLD_BPS;
+    uint32 private immutable PROPOSAL_WINDOW;
+    uint32 private immutable VOTING_WINDOW;
+    uint32 private immutable CONTRIBUTION_WINDOW;
+    uint8 private immutable MIN_LEARNERS;
+    uint24 private immutable MAX_ROUNDS;
+    uint8 private immutable IDLE_ROUNDS;
+    uint40 private immutable START_DEADLINE;
+    bool private immutable COUNT_PROPOSER;
+    bool private immutable CLOSE_EARLY;
+
+    /// @inheritdoc IExperiment
+    bytes32 public immutable specDigest;
+    /// @inheritdoc IExperiment
+    address public immutable firstOrganizer;
+    /// @inheritdoc IExperiment
+    address public organizer;
+    /// @inheritdoc IExperiment
+    bytes32 public historyHash;
+
+    Roster private _roster;
+    mapping(uint256 number => Round) private _rounds;
+    mapping(uint256 number => bytes32) private _digests;
+    mapping(address learner => Member) private _members;
+    Term[] private _terms;
+    mapping(uint256 membership => bytes32) private _encryptionKeys;
+
+    constructor(Rules memory rules_, bytes32 specDigest_) {
+        _checkRules(rules_);
+        if (specDigest_ == 0) revert EmptyDigest();
+        THRESHOLD_BPS = rules_.thresholdBps;
+        PROPOSAL_WINDOW = rules_.proposalWindow;
+        VOTING_WINDOW = rules_.votingWindow;
+        CONTRIBUTION_WINDOW = rules_.contributionWindow;
+        MIN_LEARNERS = rules_.minLearners;
+        MAX_ROUNDS = rules_.maxRounds;
+        IDLE_ROUNDS = rules_.idleRounds;
+        START_DEADLINE = rules_.startDeadline;
+        COUNT_PROPOSER = rules_.countProposer;
+        CLOSE_EARLY = rules_.closeEarly;
+        specDigest = specDigest_;
+        firstOrganizer = msg.sender;
+        organizer = msg.sender;
+        historyHash = keccak256(abi.encode(block.chainid, address(this), rules_, specDigest_, msg.sender));
+        emit OrganizerChanged(address(0), msg.sender);
+    }
+
+    // ------------------------------------------------------------------------------------ the organizer's calls
+
+    modifier onlyOrganizer() {
+        if (msg.sender != organizer) revert NotOrganizer(msg.sender);
+        _;
+    }
+
+    /// @inheritdoc IExperiment
+    function invite(address[] calldata learners_) external onlyOrganizer {
+        for (uint256 i = 0; i < learners_.length; ++i) {
+            address learner = learners_[i];
+            if (learner == address(0)) revert ZeroAddress();
+            Member member = _members[learner];
+            if (member.invited()) revert AlreadyInvited(learner);
+            _members[learner] = member.withInvitation(true);
+            emit Invited(learner);
+        }
+    }
+
+    /// @inheritdoc IExperiment
+    function remove(address learner) external onlyOrganizer {
+        Member member = _members[learner];
+        Roster roster = _roster;
+        uint256 number = roster.number();
+        uint256 last = _rounds[number].isOpen() ? number + 1 : number;
+        bool ends = last < member.lastRound();
+        if (!ends && !member.invited()) revert NotActive(learner, member.lastRound());
+        if (member.invited()) {
+            member = member.withInvitation(false);
+            _members[learner] = member;
+            emit InvitationWithdrawn(learner);
+        }
+        if (ends) _end(learner, member, roster, last);
+    }
+
+    /// @inheritdoc IExperiment
+    function transferOrganizer(address to) external onlyOrganizer {
+        if (to == address(0)) revert ZeroAddress();
+        _setOrganizer(to);
+    }
+
+    /// @inheritdoc IExperiment
+    function renounceOrganizer() external onlyOrganizer {
+        _setOrganizer(address(0));
+    }
+
+    // ------------------------------------------------------------------------------------------- membership
+
+    /// @inheritdoc IExperiment
+    function join(bytes32 encryptionKey) external {
+        Member member = _members[msg.sender];
+        if (!member.invited()) revert NotInvited(msg.sender);
+        Roster roster = _roster;
+        uint256 number = roster.number();
+        Round current = _rounds[number];
+        bool open = current.isOpen();
+        if (member.lastRound() >= (open ? number : number + 1)) revert AlreadyMember(msg.sender, member.lastRound());
+        uint256 first = open ? number + 2 : number + 1;
+        if (first > MAX_ROUNDS) revert TooLateToJoin(first, MAX_ROUNDS);
+
+        uint256 taken = uint256(roster.active()) | roster.arriving() | (open ? current.electorate() : 0);
+        if (taken == type(uint64).max) revert NoSeatFree();
+        uint8 seat = _lowestBit(~taken);
+        _roster = open ? roster.withArriving(seat) : roster.withActive(seat);
+
+        uint256 membership = _terms.length;
+        _terms.push(TermLibrary.begin(msg.sender, seat, first, open ? number - 1 : number));
+        _members[msg.sender] = MemberLibrary.joining(seat, first, membership);
+        if (encryptionKey != 0) _encryptionKeys[membership] = encryptionKey;
+        historyHash = keccak256(abi.encode(historyHash, membership, msg.sender, seat, first, encryptionKey));
+        emit Joined(msg.sender, membership, seat, first, encryptionKey);
+    }
+
+    /// @inheritdoc IExperiment
+    function resign() external {
+        Member member = _members[msg.sender];
+        Roster roster = _roster;
+        uint256 number = roster.number();
+        if (member.lastRound() <= number) revert NotActive(msg.sender, member.lastRound());
+        _end(msg.sender, member, roster, number);
+    }
+
+    /// @inheritdoc IExperiment
+    function removeIdle(address learner) external {
+        Member member = _members[learner];
+        Roster roster = _roster;
+        uint256 number = roster.number();
+        if (member.lastRound() <= number) revert NotActive(learner, member.lastRound());
+        _checkIdle(learner, member, number);
+        _end(learner, member, roster, number);
+    }
+
+    // ------------------------------------------------------------------------------------------------ rounds
+
+    /// @inheritdoc IExperiment
+    function start() external {
+        Phase phase_ = phase();
+        if (phase_ != Phase.Joining) revert NotJoining(phase_);
+        if (msg.sender != organizer && block.timestamp <= START_DEADLINE) {
+            revert StartReserved(msg.sender, START_DEADLINE);
+        }
+        Roster roster = _roster;
+        uint256 active = RoundLibrary.popcount(roster.active());
+        if (active < MIN_LEARNERS) revert TooFewLearners(active, MIN_LEARNERS);
+        uint256 number = roster.number();
+        // Before the first round nobody has had a turn: the seat after the highest is the lowest.
+        _open(roster, number == 0 ? SEATS - 1 : _rounds[number].proposer());
+    }
+
+    /// @inheritdoc IExperiment
+    function contribute(uint256 number, bytes32 digest) external {
+        Round current = _rounds[number];
+        if (current.status() != Status.Proposing) revert NotProposing(number, current.status());
+        uint256 until = CONTRIBUTION_WINDOW == 0 ? 0 : current.time() - PROPOSAL_WINDOW + CONTRIBUTION_WINDOW;
+        if (block.timestamp > until) revert ContributionsClosed(number, until);
+        _requireMember(number);
+        if (digest == 0) revert EmptyDigest();
+        emit Contributed(number, msg.sender, digest);
+    }
+
+    /// @inheritdoc IExperiment
+    function propose(uint256 number, bytes32 digest) external {
+        Round current = _requireProposer(number);
+        if (digest == 0) revert EmptyDigest();
+        uint256 deadline = block.timestamp + VOTING_WINDOW;
+        _digests[number] = digest;
+        _rounds[number] = current.toVoting(deadline);
+        emit Proposed(number, msg.sender, digest, deadline);
+    }
+
+    /// @inheritdoc IExperiment
+    function passTurn(uint256 number) external {
+        Round current = _requireProposer(number);
+        _close(number, current, 0, Status.Skipped, Closing.Passed);
+    }
+
+    /// @inheritdoc IExperiment
+    function castVote(uint256 number, bytes32 digest, uint8 ballot) external {
+        Round current = _rounds[number];
+        if (current.status() != Status.Voting) revert NotVoting(number, current.status());
+        if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
+        uint8 seat = _requireMember(number);
+        if (!COUNT_PROPOSER && seat == current.proposer()) revert ProposerHasNoBallot(msg.sender, number);
+        bytes32 proposed = _digests[number];
+        if (digest != proposed) revert DigestMismatch(number, digest, proposed);
+        if (ballot == 0 || ballot > uint8(type(Ballot).max)) revert InvalidBallot(ballot);
+        Ballot earlier = current.ballotAt(seat);
+        if (earlier != Ballot.None) revert AlreadyVoted(msg.sender, number, earlier);
+
+        current = current.withBallot(seat, Ballot(ballot));
+        emit Voted(number, msg.sender, Ballot(ballot));
+        (Status outcome, Closing how) = _outcome(current);
+        if (how == Closing.None) _rounds[number] = current;
+        else _close(number, current, digest, outcome, how);
+    }
+
+    /// @inheritdoc IExperiment
+    function advance(uint256 number) external {
+        Round current = _rounds[number];
+        Status status = current.status();
+        if (!current.isOpen()) revert NotOpen(number, status);
+        if (block.timestamp <= current.time()) revert DeadlineNotPassed(number, current.time());
+        if (status == Status.Proposing) {
+            _close(number, current, 0, Status.Skipped, Closing.Deadline);
+        } else {
+            (, uint256 approvals) = current.tally();
+            Status outcome = _isAccepted(approvals, _voters(current)) ? Status.Accepted : Status.Rejected;
+            _close(number, current, _digests[number], outcome, Closing.Deadline);
+        }
+    }
+
+    // -------------------------------------------------------------------------------------------------- keys
+
+    /// @inheritdoc IExperiment
+    function askKey(uint256 number) external {
+        _requireLearner(msg.sender);
+        if (_digests[number] == 0) revert NoProposal(number);
+        emit KeyAsked(number, msg.sender);
+    }
+
+    /// @inheritdoc IExperiment
+    function shareKey(uint256 number, address learner, bytes calldata wrapped) external {
+        _requireLearner(msg.sender);
+        if (_digests[number] == 0) revert NoProposal(number);
+        if (wrapped.length == 0 || wrapped.length > LONGEST_WRAPPED_KEY) {
+            revert WrappedKeyLength(wrapped.length, LONGEST_WRAPPED_KEY);
+        }
+        _requireLearner(learner);
+        emit KeyShared(number, msg.sender, learner, wrapped);
+    }
+
+    // ------------------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc IExperiment
+    function rules() external view returns (Rules memory) {
+        return Rules({
+            thresholdBps: THRESHOLD_BPS,
+            proposalWindow: PROPOSAL_WINDOW,
+            votingWindow: VOTING_WINDOW,
+            contributionWindow: CONTRIBUTION_WINDOW,
+            minLearners: MIN_LEARNERS,
+            maxRounds: MAX_ROUNDS,
+            idleRounds: IDLE_ROUNDS,
+            startDeadline: START_DEADLINE,
+            countProposer: COUNT_PROPOSER,
+            closeEarly: CLOSE_EARLY
+        });
+    }
+
+    /// @inheritdoc IExperiment
+    function phase() public view returns (Phase) {
+        uint256 number = _roster.number();
+        Status status = _rounds[number].status();
+        if (status == Status.Proposing) return Phase.Proposing;
+        if (status == Status.Voting) return Phase.Voting;
+        return number == MAX_ROUNDS ? Phase.Finished : Phase.Joining;
+    }
+
+    /// @inheritdoc IExperiment
+    function round(uint256 number) external view returns (RoundView memory view_) {
+        Round word = _rounds[number];
+        view_.electorate = word.electorate();
+        for (uint8 seat = 0; seat < SEATS; ++seat) {
+            uint64 bit = uint64(1) << seat;
+            Ballot ballot = word.ballotAt(seat);
+            if (ballot == Ballot.Approve) view_.approvals |= bit;
+            else if (ballot == Ballot.Reject) view_.rejections |= bit;
+            else if (ballot == Ballot.Unavailable) view_.unavailables |= bit;
+        }
+        view_.proposer = word.proposer();
+        view_.status = word.status();
+        view_.closing = word.closing();
+        view_.time = uint40(word.time());
+        view_.digest = _digests[number];
+    }
+
+    /// @inheritdoc IExperiment
+    function rounds(uint256 from, uint256 count) external view returns (RoundRecord[] memory records) {
+        records = new RoundRecord[](_pageLength(from, count, _roster.number() + 1));
+        for (uint256 i = 0; i < records.length; ++i) {
+            records[i] = RoundRecord(Round.unwrap(_rounds[from + i]), _digests[from + i]);
+        }
+    }
+
+    /// @inheritdoc IExperiment
+    function ballotOf(uint256 number, uint256 membership) external view returns (Ballot) {
+        if (membership >= _terms.length) return Ballot.None;
+        Term term = _terms[membership];
+        if (number < term.firstRound() || number > term.lastRound()) return Ballot.None;
+        return _rounds[number].ballotAt(term.seat());
+    }
+
+    /// @inheritdoc IExperiment
+    function learners() external view returns (Membership[] memory list) {
+        Roster roster = _roster;
+        Round current = _rounds[roster.number()];
+        uint256 from = current.isOpen() ? roster.number() : roster.number() + 1;
+        // A seat that is both arriving and departing belongs to a membership that ended before it began.
+        uint256 seats = uint256(roster.active()) | (roster.arriving() & ~roster.departing())
+            | (current.isOpen() ? current.electorate() : 0);
+        list = new Membership[](RoundLibrary.popcount(seats));
+        uint256 left = list.length;
+        for (uint256 i = _terms.length; left != 0; --i) {
+            Term term = _terms[i - 1];
+            if (term.lastRound() >= from && term.lastRound() >= term.firstRound()) {
+                list[--left] = _membership(i - 1);
+            }
+        }
+    }
+
+    /// @inheritdoc IExperiment
+    function membershipCount() external view returns (uint256) {
+        return _terms.length;
+    }
+
+    /// @inheritdoc IExperiment
+    function memberships(uint256 from, uint256 count) external view returns (Membership[] memory list) {
+        list = new Membership[](_pageLength(from, count, _terms.length));
+        for (uint256 i = 0; i < list.length; ++i) {
+            list[i] = _membership(from + i);
+        }
+    }
+
+    /// @inheritdoc IExperiment
+    function snapshot(address learner) external view returns (Snapshot memory view_) {
+        Roster roster = _roster;
+        uint256 number = roster.number();
+        view_.blockNumber = block.number;
+        view_.timestamp = block.timestamp;
+        view_.phase = phase();
+        view_.number = uint24(number);
+        view_.accepted = uint24(roster.accepted());
+        view_.acceptedDigest = roster.accepted() == 0 ? specDigest : _digests[roster.accepted()];
+        view_.active = roster.active();
+        view_.arriving = roster.arriving();
+        view_.departing = roster.departing();
+        view_.roundWord = Round.unwrap(_rounds[number]);
+        view_.roundDigest = _digests[number];
+        view_.historyHash = historyHash;
+        view_.memberships = _terms.length;
+
+        Member member = _members[learner];
+        view_.invited = member.invited();
+        view_.joined = member.firstRound() != 0;
+        view_.seat = member.seat();
+        view_.firstRound = uint24(member.firstRound());
+        view_.lastRound = uint24(member.lastRound());
+        view_.membership = member.membership();
+    }
+
+    // ---------------------------------------------------------------------------------------- life of a round
+
+    /// @dev The outcome, and why it is known already; Closing.None while it is not.
+    function _outcome(Round current) private view returns (Status outcome, Closing how) {
+        uint256 voters = _voters(current);
+        (uint256 cast, uint256 approvals) = current.tally();
+        bool accepted = _isAccepted(approvals, voters);
+        outcome = accepted ? Status.Accepted : Status.Rejected;
+        if (cast == voters) how = Closing.Complete;
+        else if (CLOSE_EARLY && (accepted || !_isAccepted(approvals + voters - cast, voters))) how = Closing.Certain;
+    }
+
+    function _close(uint256 number, Round current, bytes32 digest, Status outcome, Closing how) private {
+        current = current.toClosed(outcome, how, block.timestamp);
+        _rounds[number] = current;
+        bytes32 hash = keccak256(abi.encode(historyHash, number, current, digest));
+        historyHash = hash;
+        emit RoundClosed(number, outcome, how, hash);
+
+        Roster roster = _roster;
+        if (outcome == Status.Accepted) roster = roster.withAccepted(number);
+        uint256 active = RoundLibrary.popcount(roster.active());
+        if (number == MAX_ROUNDS) {
+            _roster = roster;
+            emit Finished(number);
+        } else if (active < MIN_LEARNERS) {
+            _roster = roster;
+            emit Paused(number, active);
+        } else {
+            _open(roster, current.proposer());
+        }
+    }
+
+    function _open(Roster roster, uint256 lastProposer) private {
+        uint64 electorate = roster.active();
+        uint8 proposer = _seatAfter(electorate, lastProposer);
+        uint256 deadline = block.timestamp + PROPOSAL_WINDOW;
+        roster = roster.opened();
+        uint256 number = roster.number();
+        _roster = roster;
+        _rounds[number] = RoundLibrary.open(electorate, proposer, deadline);
+        emit RoundOpened(number, electorate, proposer, deadline);
+    }
+
+    /// @dev How many ballots count: never none, since a round opens with two learners or more.
+    function _voters(Round current) private view returns (uint256) {
+        uint256 electorate = RoundLibrary.popcount(current.electorate());
+        return COUNT_PROPOSER ? electorate : electorate - 1;
+    }
+
+    function _isAccepted(uint256 approvals, uint256 voters) private view returns (bool) {
+        return approvals * BASIS_POINTS >= THRESHOLD_BPS * voters;
+    }
+
+    // -------------------------------------------------------------------------------------------- who may what
+
+    /// @dev A former holder's word still names its seat, so the electorate's bit would not be enough.
+    function _requireMember(uint256 number) private view returns (uint8 seat) {
+        Member member = _members[msg.sender];
+        if (!member.covers(number)) revert NotMember(msg.sender, number);
+        return member.seat();
+    }
+
+    function _requireProposer(uint256 number) private view returns (Round current) {
+        current = _rounds[number];
+        if (current.status() != Status.Proposing) revert NotProposing(number, current.status());
+        if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
+        if (_requireMember(number) != current.proposer()) revert NotProposer(msg.sender, number, current.proposer());
+    }
+
+    /// @dev Keys are for everyone whose membership has not ended before the round opened last, newcomers included.
+    function _requireLearner(address learner) private view {
+        Member member = _members[learner];
+        uint256 number = _roster.number();
+        if (member.firstRound() == 0 || member.lastRound() < number) revert NotMember(learner, number);
+    }
+
+    /// @dev See `removeIdle`. A round that a learner could not have missed says nothing about it.
+    function _checkIdle(address learner, Member member, uint256 number) private view {
+        uint256 misses = 0;
+        uint256 furthest = SEATS * IDLE_ROUNDS;
+        uint256 oldest = number >= member.firstRound() + furthest ? number - furthest + 1 : member.firstRound();
+        uint8 seat = member.seat();
+        for (uint256 number_ = number; number_ >= oldest; --number_) {
+            Round past = _rounds[number_];
+            Status status = past.status();
+            bool skipped = status == Status.Skipped;
+            bool proposer = past.proposer() == seat;
+            bool proposed = proposer && status != Status.Proposing && !skipped;
+            if (proposed || past.ballotAt(seat) != Ballot.None) revert TookPart(learner, number_);
+            if (past.closing() == Closing.Deadline && proposer == skipped && ++misses == IDLE_ROUNDS) return;
+        }
+        revert TooFewMisses(learner, misses, IDLE_ROUNDS);
+    }
+
+    // ------------------------------------------------------------------------------------------------- helpers
+
+    /// @dev Sets the last round of a membership; its seat leaves after the next round, or at once.
+    function _end(address learner, Member member, Roster roster, uint256 last) private {
+        uint256 membership = member.membership();
+        _members[learner] = member.withLastRound(last);
+        _terms[membership] = _terms[membership].withLastRound(last);
+        _roster = last > roster.number() ? roster.withDeparting(member.seat()) : roster.without(member.seat());
+        emit MembershipEnded(learner, membership, last);
+    }
+
+    function _setOrganizer(address to) private {
+        emit OrganizerChanged(organizer, to);
+        organizer = to;
+    }
+
+    function _membership(uint256 index) private view returns (Membership memory) {
+        Term term = _terms[index];
+        return Membership({
+            learner: term.learner(),
+            seat: term.seat(),
+            firstRound: term.firstRound(),
+            lastRound: term.lastRound(),
+            closings: term.closings(),
+            encryptionKey: _encryptionKeys[index]
+        });
+    }
+
+    /// @dev The next seat of the electorate after a seat, cyclically.
+    function _seatAfter(uint256 electorate, uint256 seat) private pure returns (uint8) {
+        uint256 above = (electorate >> (seat + 1)) << (seat + 1);
+        return _lowestBit(above != 0 ? above : electorate);
+    }
+
+    /// @dev The position of the lowest bit set among the lower 64, one of which must be.
+    function _lowestBit(uint256 bits) private pure returns (uint8) {
+        unchecked {
+            // bits & -bits keeps the lowest bit; one less has as many bits set as there are places below it.
+            return uint8(RoundLibrary.popcount((bits & (~bits + 1)) - 1));
+        }
+    }
+
+    /// @dev How many of `count` items from `from` on there are below `end`.
+    function _pageLength(uint256 from, uint256 count, uint256 end) private pure returns (uint256) {
+        if (from >= end) return 0;
+        return count < end - from ? count : end - from;
+    }
+
+    function _checkRules(Rules memory rules_) private pure {
+        _checkRange("thresholdBps", rules_.thresholdBps, 1, BASIS_POINTS);
+        _checkRange("proposalWindow", rules_.proposalWindow, 1, LONGEST_WINDOW);
+        _checkRange("votingWindow", rules_.votingWindow, 1, LONGEST_WINDOW);
+        _checkRange("contributionWindow", rules_.contributionWindow, 0, rules_.proposalWindow - 1);
+        _checkRange("minLearners", rules_.minLearners, 2, SEATS);
+        // Two less than the largest number, so that a newcomer's first round is never NO_END.
+        _checkRange("maxRounds", rules_.maxRounds, 1, NO_END - 2);
+        _checkRange("idleRounds", rules_.idleRounds, 1, 32);
+    }
+
+    function _checkRange(bytes32 rule, uint256 value, uint256 least, uint256 most) private pure {
+        if (value < least || value > most) revert RuleOutOfRange(rule, value, least, most);
+    }
+}
