@@ -1,11 +1,11 @@
 """Compile contracts/Experiment.sol into the artefact that ships with the package.
 
     .venv/bin/python scripts/build_contracts.py            # writes colearn_chain/chain/Experiment.json
-    .venv/bin/python scripts/build_contracts.py --check    # compares with it; exit status 1 on drift or a warning
+    .venv/bin/python scripts/build_contracts.py --check    # compares; exit status 1 on drift or a warning
 
-The compiler is whichever of these is there first, always in the version that contracts/compiler.json names: what
-py-solc-x has installed; the npm package ``solc`` in node_modules; what py-solc-x can download; the npm package ``solc``
-as package-lock.json pins it, installed with the Node that comes from PyPI.
+The compiler is whichever of these is there first, always in the version that contracts/compiler.json
+names: what py-solc-x has installed; the npm package ``solc`` in node_modules; what py-solc-x can download;
+the npm package ``solc`` as package-lock.json pins it, installed with the Node that comes from PyPI.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ INITCODE_BYTES = 49_152
 
 
 def native_compilers(version: str) -> list[Path]:
-    """Return the compilers of this version that py-solc-x has, in the user's folder and in this checkout's."""
+    """Return the compilers of this version that py-solc-x has, for the user and for this checkout."""
     folders = [Path(os.environ.get("SOLCX_BINARY_PATH", Path.home() / ".solcx")), DOWNLOADS]
     return [path for folder in folders if (path := folder / f"solc-v{version}").is_file()]
 
@@ -65,7 +65,9 @@ def download_native(version: str) -> bool:
     ]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False)
+        done = subprocess.run(  # noqa: S603 - this Python, with a version from our own file
+            command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
@@ -118,7 +120,7 @@ def use_own_node() -> None:
 
 
 def standard_input(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return Solidity's standard JSON input: all sources by their path from the project's root, and the settings."""
+    """Return Solidity's standard JSON input; sources go by their path from the project's root."""
     sources = {
         path.relative_to(ROOT).as_posix(): {"content": path.read_bytes().decode()}
         for path in sorted(CONTRACTS.rglob("*.sol"))

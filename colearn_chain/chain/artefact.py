@@ -1,7 +1,7 @@
 """The compiled contract as it ships: ABI and initcode, so that nobody who uses this project needs a compiler.
 
-``Experiment.json`` beside this module is written by ``scripts/build_contracts.py`` and never by hand. A test fails when
-it and the Solidity sources drift apart.
+``Experiment.json`` beside this module is written by ``scripts/build_contracts.py`` and never by hand. A test
+fails when it and the Solidity sources drift apart.
 """
 
 from __future__ import annotations
@@ -106,10 +106,10 @@ def experiment_artefact() -> ContractArtefact:
 
 
 def source_hash(contracts: Path) -> bytes:
-    """Hash all that the compiler's output depends on: the sources below a folder, and the compiler's settings.
+    """Hash all that the compiler's output depends on: the sources below a folder, and the settings.
 
-    The sha2-256 of canonical JSON (sorted keys, no spaces): the settings file as an object, and for every ``.sol`` file
-    its path from the folder and the sha2-256 of its bytes in hex. No compiler is needed.
+    The sha2-256 of canonical JSON (sorted keys, no spaces): the settings file as an object, and for every
+    ``.sol`` file its path from the folder and the sha2-256 of its bytes in hex. No compiler is needed.
 
     Args:
         contracts: the folder of the Solidity sources, with ``compiler.json`` in it.
