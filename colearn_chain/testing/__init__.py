@@ -1,0 +1,1 @@
+"""Fakes that ship: learners, storage and faults, for tests of this project and of what is built on it."""
