@@ -13,6 +13,7 @@ contract Experiment is IExperiment {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant LONGEST_WINDOW = 30 days;
     uint256 private constant SEATS = 64;
+    uint8 private constant LAST_SEAT = 63;
     /// @dev HPKE (RFC 9180) with X25519 makes 32 + 48 bytes of a 32-byte key; the rest is room for other suites.
     uint256 private constant LONGEST_WRAPPED_KEY = 256;
 
@@ -123,7 +124,7 @@ contract Experiment is IExperiment {
         uint256 first = open ? number + 2 : number + 1;
         if (first > MAX_ROUNDS) revert TooLateToJoin(first, MAX_ROUNDS);
 
-        uint256 taken = uint256(roster.active()) | roster.arriving() | (open ? current.electorate() : 0);
+        uint64 taken = roster.active() | roster.arriving() | (open ? current.electorate() : 0);
         if (taken == type(uint64).max) revert NoSeatFree();
         uint8 seat = _lowestBit(~taken);
         _roster = open ? roster.withArriving(seat) : roster.withActive(seat);
@@ -169,7 +170,7 @@ contract Experiment is IExperiment {
         if (active < MIN_LEARNERS) revert TooFewLearners(active, MIN_LEARNERS);
         uint256 number = roster.number();
         // Before the first round nobody has had a turn: the seat after the highest is the lowest.
-        _open(roster, number == 0 ? SEATS - 1 : _rounds[number].proposer());
+        _open(roster, number == 0 ? LAST_SEAT : _rounds[number].proposer());
     }
 
     /// @inheritdoc IExperiment
@@ -214,9 +215,7 @@ contract Experiment is IExperiment {
 
         current = current.withBallot(seat, Ballot(ballot));
         emit Voted(number, msg.sender, Ballot(ballot));
-        (Status outcome, Closing how) = _outcome(current);
-        if (how == Closing.None) _rounds[number] = current;
-        else _close(number, current, digest, outcome, how);
+        _record(number, current, digest);
     }
 
     /// @inheritdoc IExperiment
@@ -228,9 +227,7 @@ contract Experiment is IExperiment {
         if (status == Status.Proposing) {
             _close(number, current, 0, Status.Skipped, Closing.Deadline);
         } else {
-            (, uint256 approvals) = current.tally();
-            Status outcome = _isAccepted(approvals, _voters(current)) ? Status.Accepted : Status.Rejected;
-            _close(number, current, _digests[number], outcome, Closing.Deadline);
+            _close(number, current, _digests[number], _outcome(current), Closing.Deadline);
         }
     }
 
@@ -285,13 +282,9 @@ contract Experiment is IExperiment {
     function round(uint256 number) external view returns (RoundView memory view_) {
         Round word = _rounds[number];
         view_.electorate = word.electorate();
-        for (uint8 seat = 0; seat < SEATS; ++seat) {
-            uint64 bit = uint64(1) << seat;
-            Ballot ballot = word.ballotAt(seat);
-            if (ballot == Ballot.Approve) view_.approvals |= bit;
-            else if (ballot == Ballot.Reject) view_.rejections |= bit;
-            else if (ballot == Ballot.Unavailable) view_.unavailables |= bit;
-        }
+        view_.approvals = word.approvals();
+        view_.rejections = word.rejections();
+        view_.unavailables = word.unavailables();
         view_.proposer = word.proposer();
         view_.status = word.status();
         view_.closing = word.closing();
@@ -321,7 +314,7 @@ contract Experiment is IExperiment {
         Round current = _rounds[roster.number()];
         uint256 from = current.isOpen() ? roster.number() : roster.number() + 1;
         // A seat that is both arriving and departing belongs to a membership that ended before it began.
-        uint256 seats = uint256(roster.active()) | (roster.arriving() & ~roster.departing())
+        uint64 seats = roster.active() | (roster.arriving() & ~roster.departing())
             | (current.isOpen() ? current.electorate() : 0);
         list = new Membership[](RoundLibrary.popcount(seats));
         uint256 left = list.length;
@@ -375,14 +368,26 @@ contract Experiment is IExperiment {
 
     // ---------------------------------------------------------------------------------------- life of a round
 
-    /// @dev The outcome, and why it is known already; Closing.None while it is not.
-    function _outcome(Round current) private view returns (Status outcome, Closing how) {
-        uint256 voters = _voters(current);
-        (uint256 cast, uint256 approvals) = current.tally();
-        bool accepted = _isAccepted(approvals, voters);
-        outcome = accepted ? Status.Accepted : Status.Rejected;
-        if (cast == voters) how = Closing.Complete;
-        else if (CLOSE_EARLY && (accepted || !_isAccepted(approvals + voters - cast, voters))) how = Closing.Certain;
+    /// @dev Stores the ballots of a round, and closes it if its outcome is known.
+    function _record(uint256 number, Round current, bytes32 digest) private {
+        Closing how = _closing(current);
+        if (how == Closing.None) _rounds[number] = current;
+        else _close(number, current, digest, _outcome(current), how);
+    }
+
+    /// @dev Why the round closes by its ballots; Closing.None while it does not.
+    function _closing(Round current) private view returns (Closing) {
+        uint64 missing = _voters(current) & ~current.voted();
+        if (missing == 0) return Closing.Complete;
+        if (!CLOSE_EARLY) return Closing.None;
+        uint64 approvals = current.approvals();
+        bool certain = _isAccepted(current, approvals) || !_isAccepted(current, approvals | missing);
+        return certain ? Closing.Certain : Closing.None;
+    }
+
+    /// @dev What the ballots decide.
+    function _outcome(Round current) private view returns (Status) {
+        return _isAccepted(current, current.approvals()) ? Status.Accepted : Status.Rejected;
     }
 
     function _close(uint256 number, Round current, bytes32 digest, Status outcome, Closing how) private {
@@ -406,7 +411,7 @@ contract Experiment is IExperiment {
         }
     }
 
-    function _open(Roster roster, uint256 lastProposer) private {
+    function _open(Roster roster, uint8 lastProposer) private {
         uint64 electorate = roster.active();
         uint8 proposer = _seatAfter(electorate, lastProposer);
         uint256 deadline = block.timestamp + PROPOSAL_WINDOW;
@@ -417,14 +422,15 @@ contract Experiment is IExperiment {
         emit RoundOpened(number, electorate, proposer, deadline);
     }
 
-    /// @dev How many ballots count: never none, since a round opens with two learners or more.
-    function _voters(Round current) private view returns (uint256) {
-        uint256 electorate = RoundLibrary.popcount(current.electorate());
-        return COUNT_PROPOSER ? electorate : electorate - 1;
+    /// @dev Whose ballots count: never nobody's, since a round opens with two learners or more.
+    function _voters(Round current) private view returns (uint64) {
+        uint64 electorate = current.electorate();
+        return COUNT_PROPOSER ? electorate : electorate & ~(uint64(1) << current.proposer());
     }
 
-    function _isAccepted(uint256 approvals, uint256 voters) private view returns (bool) {
-        return approvals * BASIS_POINTS >= THRESHOLD_BPS * voters;
+    function _isAccepted(Round current, uint64 approvals) private view returns (bool) {
+        return RoundLibrary.popcount(approvals) * BASIS_POINTS
+            >= THRESHOLD_BPS * RoundLibrary.popcount(_voters(current));
     }
 
     // -------------------------------------------------------------------------------------------- who may what
@@ -497,13 +503,13 @@ contract Experiment is IExperiment {
     }
 
     /// @dev The next seat of the electorate after a seat, cyclically.
-    function _seatAfter(uint256 electorate, uint256 seat) private pure returns (uint8) {
-        uint256 above = (electorate >> (seat + 1)) << (seat + 1);
+    function _seatAfter(uint64 electorate, uint8 seat) private pure returns (uint8) {
+        uint64 above = (electorate >> (seat + 1)) << (seat + 1);
         return _lowestBit(above != 0 ? above : electorate);
     }
 
-    /// @dev The position of the lowest bit set among the lower 64, one of which must be.
-    function _lowestBit(uint256 bits) private pure returns (uint8) {
+    /// @dev The position of the lowest bit set, of which there must be one.
+    function _lowestBit(uint64 bits) private pure returns (uint8) {
         unchecked {
             // bits & -bits keeps the lowest bit; one less has as many bits set as there are places below it.
             return uint8(RoundLibrary.popcount((bits & (~bits + 1)) - 1));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class Ballot(IntEnum):
     """The artefact could not be fetched or is malformed."""
 
 
-# The word from its lowest bit: 64 of electorate, 128 of ballots, 8 each of proposer, status and closing, 40 of time.
+# From the lowest bit: 64 of electorate, twice 64 of ballots, 8 each of proposer, status and closing, 40 of time.
 _BALLOTS, _PROPOSER, _STATUS, _CLOSING, _TIME = 64, 192, 200, 208, 216
 
 
@@ -62,7 +62,7 @@ class Round:
 
     Attributes:
         electorate: bitmap of 64; bit s is set when the learner on seat s may take part.
-        ballots: two bits for each seat, seat s at bits 2s and 2s + 1.
+        ballots: two bitmaps of 64 of the ballots' lower and higher bits; seat s at bits s and 64 + s.
         proposer: a seat.
         status: where it stands, or its outcome.
         closing: how it closed; NONE while it is open.
@@ -110,25 +110,34 @@ class Round:
     @property
     def approvals(self) -> int:
         """Bitmap of the seats that approved."""
-        return self.seats_with(Ballot.APPROVE)
+        return self._lower & ~self._higher
 
     @property
     def rejections(self) -> int:
         """Bitmap of the seats that rejected."""
-        return self.seats_with(Ballot.REJECT)
+        return self._higher & ~self._lower
 
     @property
     def unavailables(self) -> int:
         """Bitmap of the seats that found the artefact unavailable."""
-        return self.seats_with(Ballot.UNAVAILABLE)
-
-    def seats_with(self, ballot: Ballot) -> int:
-        """Bitmap of the seats whose ballot is this one."""
-        return sum(1 << seat for seat in range(SEATS) if self.ballot_at(Seat(seat)) is ballot)
+        return self._lower & self._higher
 
     def ballot_at(self, seat: Seat) -> Ballot:
         """The ballot of the learner on a seat."""
-        return Ballot(self.ballots >> 2 * seat & 3)
+        return Ballot(self._lower >> seat & 1 | (self._higher >> seat & 1) << 1)
+
+    def with_ballot(self, seat: Seat, ballot: Ballot) -> Self:
+        """The round with a ballot where there was none."""
+        bits = (ballot & 1) << seat | (ballot >> 1) << (SEATS + seat)
+        return replace(self, ballots=self.ballots | bits)
+
+    @property
+    def _lower(self) -> int:
+        return self.ballots & (2**SEATS - 1)
+
+    @property
+    def _higher(self) -> int:
+        return self.ballots >> SEATS
 
 
 def _timestamp(bits: int) -> int:

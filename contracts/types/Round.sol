@@ -32,7 +32,8 @@ enum Ballot {
 /// @dev
 ///     bits      width  field
 ///     0   .. 63    64  electorate: bit s is set when the learner on seat s may take part in this round
-///     64  .. 191  128  ballots: two bits for each seat, seat s at 64 + 2s
+///     64  .. 127   64  lower bits of the ballots: bit s is of seat s
+///     128 .. 191   64  higher bits of the ballots, likewise
 ///     192 .. 199    8  proposer: a seat
 ///     200 .. 207    8  status
 ///     208 .. 215    8  closing
@@ -43,15 +44,14 @@ using RoundLibrary for Round global;
 
 /// @title Reading and writing the round's word.
 library RoundLibrary {
-    uint256 private constant BALLOTS = 64;
+    uint256 private constant LOWER = 64;
+    uint256 private constant HIGHER = 128;
     uint256 private constant PROPOSER = 192;
     uint256 private constant STATUS = 200;
     uint256 private constant CLOSING = 208;
     uint256 private constant TIME = 216;
     /// @dev Status, closing and time: what changes from phase to phase.
     uint256 private constant PHASE_MASK = uint256(type(uint56).max) << STATUS;
-    /// @dev The lower bit of every two-bit pair of 64 pairs.
-    uint256 private constant LOW_BITS = 0x55555555555555555555555555555555;
 
     /// @notice A round that has just opened.
     function open(uint64 electorate_, uint8 proposer_, uint256 deadline) internal pure returns (Round) {
@@ -82,9 +82,32 @@ library RoundLibrary {
         return Round.unwrap(self) >> TIME;
     }
 
-    /// @notice All ballots, two bits a seat from the lowest.
-    function ballots(Round self) internal pure returns (uint128) {
-        return uint128(Round.unwrap(self) >> BALLOTS);
+    /// @notice Seats that approved.
+    function approvals(Round self) internal pure returns (uint64) {
+        return self.lower() & ~self.higher();
+    }
+
+    /// @notice Seats that rejected.
+    function rejections(Round self) internal pure returns (uint64) {
+        return self.higher() & ~self.lower();
+    }
+
+    /// @notice Seats that found the artefact unavailable.
+    function unavailables(Round self) internal pure returns (uint64) {
+        return self.lower() & self.higher();
+    }
+
+    /// @notice Seats that have voted.
+    function voted(Round self) internal pure returns (uint64) {
+        return self.lower() | self.higher();
+    }
+
+    function lower(Round self) internal pure returns (uint64) {
+        return uint64(Round.unwrap(self) >> LOWER);
+    }
+
+    function higher(Round self) internal pure returns (uint64) {
+        return uint64(Round.unwrap(self) >> HIGHER);
     }
 
     function isOpen(Round self) internal pure returns (bool) {
@@ -94,12 +117,14 @@ library RoundLibrary {
 
     /// @notice The ballot at a position, which is the voter's seat.
     function ballotAt(Round self, uint8 position) internal pure returns (Ballot) {
-        return Ballot(uint8((Round.unwrap(self) >> (BALLOTS + 2 * uint256(position))) & 3));
+        uint256 word = Round.unwrap(self) >> position;
+        return Ballot(uint8(((word >> LOWER) & 1) | ((word >> (HIGHER - 1)) & 2)));
     }
 
     /// @notice Writes a ballot where there is none.
     function withBallot(Round self, uint8 position, Ballot ballot) internal pure returns (Round) {
-        return Round.wrap(Round.unwrap(self) | (uint256(ballot) << (BALLOTS + 2 * uint256(position))));
+        uint256 bits = ((uint256(ballot) & 1) << LOWER) | ((uint256(ballot) >> 1) << HIGHER);
+        return Round.wrap(Round.unwrap(self) | (bits << position));
     }
 
     /// @notice The proposal is there: the voting window begins.
@@ -119,24 +144,15 @@ library RoundLibrary {
         );
     }
 
-    /// @notice How many ballots were cast, and how many of them approve.
-    function tally(Round self) internal pure returns (uint256 cast, uint256 approvals) {
-        uint256 all = self.ballots();
-        uint256 low = all & LOW_BITS; // Approve (01) and Unavailable (11)
-        uint256 high = (all >> 1) & LOW_BITS; // Reject (10) and Unavailable (11)
-        cast = popcount(low | high);
-        approvals = popcount(low & ~high);
-    }
-
-    /// @notice The number of bits that are set, for words of at most 128 bits.
+    /// @notice The number of bits that are set.
     /// @dev Parallel sums of 2, 4 and 8 bits, then one multiplication adds the bytes (Warren, Hacker's Delight, 5-1).
-    ///      The largest sum is 128, so no byte overflows.
-    function popcount(uint256 x) internal pure returns (uint256) {
+    function popcount(uint64 x) internal pure returns (uint256) {
         unchecked {
-            x -= (x >> 1) & 0x55555555555555555555555555555555;
-            x = (x & 0x33333333333333333333333333333333) + ((x >> 2) & 0x33333333333333333333333333333333);
-            x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
-            return ((x * 0x01010101010101010101010101010101) >> 120) & 0xff;
+            uint256 y = x;
+            y -= (y >> 1) & 0x5555555555555555;
+            y = (y & 0x3333333333333333) + ((y >> 2) & 0x3333333333333333);
+            y = (y + (y >> 4)) & 0x0f0f0f0f0f0f0f0f;
+            return ((y * 0x0101010101010101) >> 56) & 0xff;
         }
     }
 }
