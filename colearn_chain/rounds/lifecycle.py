@@ -193,7 +193,7 @@ class RoundAt:
             raise RuleBroken(
                 "AlreadyVoted", {"learner": caller.address, "round": self.number, "ballot": cast}
             )
-        return self._settled(self.round.with_ballot(seat, ballot))
+        return self._settled(self.round.with_ballot(seat, Ballot(ballot)))
 
     def advance(self) -> Round:
         """Close the round, since its window has run out.

@@ -17,7 +17,7 @@ class Membership:
         learner: its address.
         seat: its place in the bitmaps.
         first_round: the first round that it covers.
-        last_round: the last one; ``NO_END`` while there is no end, less than the first: ended before it began.
+        last_round: the last one; ``NO_END``: no end yet; less than the first: ended before it began.
         closings: how many rounds had closed when it was made.
         encryption_key: X25519 public key, 32 bytes; all zero: none.
     """

@@ -52,8 +52,9 @@ class Ballot(IntEnum):
     """The artefact could not be fetched or is malformed."""
 
 
-# From the lowest bit: 64 of electorate, twice 64 of ballots, 8 each of proposer, status and closing, 40 of time.
+# Bits from the lowest: electorate 64, ballots 2 * 64, proposer, status and closing 8 each, time 40.
 _BALLOTS, _PROPOSER, _STATUS, _CLOSING, _TIME = 64, 192, 200, 208, 216
+_LOW: int = 2**SEATS - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ class Round:
 
     @property
     def _lower(self) -> int:
-        return self.ballots & (2**SEATS - 1)
+        return self.ballots & _LOW
 
     @property
     def _higher(self) -> int:
