@@ -17,6 +17,16 @@ contract Experiment is IExperiment {
     /// @dev HPKE (RFC 9180) with X25519 makes 32 + 48 bytes of a 32-byte key; the rest is room for other suites.
     uint256 private constant LONGEST_WRAPPED_KEY = 256;
 
+    bytes32 private constant DOMAIN_TYPE =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 private constant BALLOT_TYPE = keccak256("Ballot(uint256 round,bytes32 digest,uint8 ballot)");
+    bytes32 private constant NAME_HASH = keccak256("colearn-chain");
+    bytes32 private constant VERSION_HASH = keccak256("1");
+    /// @dev Half the order of secp256k1: a larger s is the other form of a signature that exists already (EIP-2).
+    uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+
+    uint256 private immutable DEPLOYMENT_CHAIN;
+    bytes32 private immutable DEPLOYMENT_DOMAIN;
     uint16 private immutable THRESHOLD_BPS;
     uint32 private immutable PROPOSAL_WINDOW;
     uint32 private immutable VOTING_WINDOW;
@@ -47,6 +57,8 @@ contract Experiment is IExperiment {
     constructor(Rules memory rules_, bytes32 specDigest_) {
         _checkRules(rules_);
         if (specDigest_ == 0) revert EmptyDigest();
+        DEPLOYMENT_CHAIN = block.chainid;
+        DEPLOYMENT_DOMAIN = _domain();
         THRESHOLD_BPS = rules_.thresholdBps;
         PROPOSAL_WINDOW = rules_.proposalWindow;
         VOTING_WINDOW = rules_.votingWindow;
@@ -202,13 +214,10 @@ contract Experiment is IExperiment {
 
     /// @inheritdoc IExperiment
     function castVote(uint256 number, bytes32 digest, uint8 ballot) external {
-        Round current = _rounds[number];
-        if (current.status() != Status.Voting) revert NotVoting(number, current.status());
-        if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
+        Round current = _requireVoting(number);
         uint8 seat = _requireMember(number);
         if (!COUNT_PROPOSER && seat == current.proposer()) revert ProposerHasNoBallot(msg.sender, number);
-        bytes32 proposed = _digests[number];
-        if (digest != proposed) revert DigestMismatch(number, digest, proposed);
+        _requireProposed(number, digest);
         if (ballot == 0 || ballot > uint8(type(Ballot).max)) revert InvalidBallot(ballot);
         Ballot earlier = current.ballotAt(seat);
         if (earlier != Ballot.None) revert AlreadyVoted(msg.sender, number, earlier);
@@ -216,6 +225,28 @@ contract Experiment is IExperiment {
         current = current.withBallot(seat, Ballot(ballot));
         emit Voted(number, msg.sender, Ballot(ballot));
         _record(number, current, digest);
+    }
+
+    /// @inheritdoc IExperiment
+    function castVotes(uint256 number, bytes32 digest, SignedBallot[] calldata signed)
+        external
+        returns (uint256 counted)
+    {
+        Round current = _requireVoting(number);
+        _requireProposed(number, digest);
+        bytes32[4] memory hashes = _ballotHashes(number, digest);
+        for (uint256 i = 0; i < signed.length; ++i) {
+            uint8 ballot = signed[i].ballot;
+            (address signer, uint8 seat, bool counts, Skip reason) = _judge(number, current, signed[i], hashes);
+            if (counts) {
+                current = current.withBallot(seat, Ballot(ballot));
+                emit Voted(number, signer, Ballot(ballot));
+                ++counted;
+            } else {
+                emit BallotSkipped(number, signer, ballot, reason);
+            }
+        }
+        if (counted != 0) _record(number, current, digest);
     }
 
     /// @inheritdoc IExperiment
@@ -267,6 +298,11 @@ contract Experiment is IExperiment {
             countProposer: COUNT_PROPOSER,
             closeEarly: CLOSE_EARLY
         });
+    }
+
+    /// @inheritdoc IExperiment
+    function domainSeparator() public view returns (bytes32) {
+        return block.chainid == DEPLOYMENT_CHAIN ? DEPLOYMENT_DOMAIN : _domain();
     }
 
     /// @inheritdoc IExperiment
@@ -433,6 +469,47 @@ contract Experiment is IExperiment {
             >= THRESHOLD_BPS * RoundLibrary.popcount(_voters(current));
     }
 
+    // ------------------------------------------------------------------------------------------ signed ballots
+
+    /// @dev What the learners sign, by ballot.
+    function _ballotHashes(uint256 number, bytes32 digest) private view returns (bytes32[4] memory hashes) {
+        bytes32 domain = domainSeparator();
+        for (uint256 ballot = 1; ballot < hashes.length; ++ballot) {
+            bytes32 ballotHash = keccak256(abi.encode(BALLOT_TYPE, number, digest, ballot));
+            hashes[ballot] = keccak256(abi.encodePacked(hex"1901", domain, ballotHash));
+        }
+    }
+
+    /// @dev Whose ballot this is, and whether it counts; if not, why.
+    function _judge(uint256 number, Round current, SignedBallot calldata signed, bytes32[4] memory hashes)
+        private
+        view
+        returns (address signer, uint8 seat, bool counts, Skip reason)
+    {
+        if (signed.ballot == 0 || signed.ballot > uint8(type(Ballot).max)) {
+            return (address(0), 0, false, Skip.InvalidBallot);
+        }
+        signer = _signer(hashes[signed.ballot], signed.r, uint256(signed.vs));
+        if (signer == address(0)) return (signer, 0, false, Skip.BadSignature);
+        Member member = _members[signer];
+        seat = member.seat();
+        if (!member.covers(number)) return (signer, seat, false, Skip.NotMember);
+        if (!COUNT_PROPOSER && seat == current.proposer()) return (signer, seat, false, Skip.NoBallot);
+        if (current.ballotAt(seat) != Ballot.None) return (signer, seat, false, Skip.AlreadyVoted);
+        counts = true;
+    }
+
+    /// @dev The zero address for what is no signature.
+    function _signer(bytes32 hash, bytes32 r, uint256 vs) private pure returns (address) {
+        uint256 s = vs & (type(uint256).max >> 1);
+        if (s > HALF_ORDER) return address(0);
+        return ecrecover(hash, uint8(27 + (vs >> 255)), r, bytes32(s));
+    }
+
+    function _domain() private view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN_TYPE, NAME_HASH, VERSION_HASH, block.chainid, address(this)));
+    }
+
     // -------------------------------------------------------------------------------------------- who may what
 
     /// @dev A former holder's word still names its seat, so the electorate's bit would not be enough.
@@ -440,6 +517,17 @@ contract Experiment is IExperiment {
         Member member = _members[msg.sender];
         if (!member.covers(number)) revert NotMember(msg.sender, number);
         return member.seat();
+    }
+
+    function _requireVoting(uint256 number) private view returns (Round current) {
+        current = _rounds[number];
+        if (current.status() != Status.Voting) revert NotVoting(number, current.status());
+        if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
+    }
+
+    function _requireProposed(uint256 number, bytes32 digest) private view {
+        bytes32 proposed = _digests[number];
+        if (digest != proposed) revert DigestMismatch(number, digest, proposed);
     }
 
     function _requireProposer(uint256 number) private view returns (Round current) {

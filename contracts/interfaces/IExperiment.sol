@@ -24,6 +24,22 @@ interface IExperiment {
         bool closeEarly; // whether a round closes once its outcome is certain
     }
 
+    /// @notice A ballot that its learner signed, in the short form of EIP-2098: `vs` is s with the recovery bit on top.
+    struct SignedBallot {
+        uint8 ballot;
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    /// @notice Why a signed ballot in a batch was not counted.
+    enum Skip {
+        InvalidBallot, // none of the three
+        BadSignature, // no signer could be recovered, or s is in the upper half (EIP-2)
+        NotMember, // no membership of the signer covers the round
+        NoBallot, // the signer is the proposer, whose ballot does not count
+        AlreadyVoted
+    }
+
     /// @notice Where the experiment stands.
     enum Phase {
         Joining, // no round is open: before the first start, or paused for want of learners
@@ -99,6 +115,9 @@ interface IExperiment {
     event Contributed(uint256 indexed round, address indexed learner, bytes32 digest);
     event Proposed(uint256 indexed round, address indexed proposer, bytes32 digest, uint256 deadline);
     event Voted(uint256 indexed round, address indexed learner, Ballot ballot);
+    /// @notice A signed ballot was not counted; the others in its batch were. A signature over another round, digest,
+    /// ballot, contract or chain recovers to an address that nobody knows, so it shows as NotMember.
+    event BallotSkipped(uint256 indexed round, address indexed signer, uint8 ballot, Skip reason);
     event RoundClosed(uint256 indexed round, Status outcome, Closing closing, bytes32 historyHash);
     /// @notice No round is open: fewer than minLearners would have been in it.
     event Paused(uint256 indexed lastRound, uint256 learners);
@@ -208,6 +227,13 @@ interface IExperiment {
     /// @notice Casts the caller's one ballot on a digest; the ballot that completes the round closes it.
     function castVote(uint256 number, bytes32 digest, uint8 ballot) external;
 
+    /// @notice Casts ballots that their learners signed (EIP-712 `Ballot(uint256 round,bytes32 digest,uint8 ballot)`),
+    /// whoever brings them. Each that cannot be counted is skipped with an event and spoils no other.
+    /// @return counted how many were
+    function castVotes(uint256 number, bytes32 digest, SignedBallot[] calldata signed)
+        external
+        returns (uint256 counted);
+
     /// @notice Closes a round whose window has run out; anyone's call.
     function advance(uint256 number) external;
 
@@ -234,6 +260,10 @@ interface IExperiment {
     /// `keccak256(abi.encode(historyHash, membership, learner, seat, firstRound, encryptionKey))`, a closing
     /// `keccak256(abi.encode(historyHash, round, word, digest))`. The three lengths differ, so none passes for another.
     function historyHash() external view returns (bytes32);
+
+    /// @notice The EIP-712 domain that ballots are signed for: name "colearn-chain", version "1", this chain, this
+    /// contract.
+    function domainSeparator() external view returns (bytes32);
 
     function phase() external view returns (Phase);
 
