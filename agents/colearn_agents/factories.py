@@ -2,27 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import functools
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from colearn_chain.errors import ColearnError, ConfigError, LearnerError
+from colearn_chain.ml_interface import MachineLearningInterface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from colearn_chain.artefacts import LearnerContext
-    from colearn_chain.ml_interface import MachineLearningInterface
 
     Factory = Callable[[LearnerContext], MachineLearningInterface]
+
+EXTRAS = {
+    "sklearn": "sklearn",
+    "torch": "torch",
+    "keras": "keras",
+    "tensorflow": "keras",
+    "onnx": "onnx",
+    "matplotlib": "plot",
+    "eth_tester": "local",
+    "eth": "local",
+}
+"""Which extra of this distribution brings a package that is imported late."""
 
 
 def load_factory(name: str) -> Factory:
     """Find the factory that a name stands for.
 
+    The current folder is searched too, after everything that is installed, so that a learner's own file need
+    not be installed to be tried.
+
     Args:
         name: ``package.module:factory``.
 
     Returns:
-        The factory; a call of it raises ConfigError when what it makes is no ``MachineLearningInterface``.
+        The factory. A call of it raises ConfigError when what it makes is no ``MachineLearningInterface`` or
+        a package is missing, and LearnerError when it fails.
 
     Raises:
-        ConfigError: the name has no colon, the module is missing or cannot be imported (the extra that it needs is named),
-            or it has no such attribute, or the attribute cannot be called.
+        ConfigError: the name is no such pair, the module is missing or cannot be imported (the extra that it
+            needs is named), it has no such attribute, or the attribute cannot be called.
     """
-    raise NotImplementedError
+    module_name, colon, attribute = name.partition(":")
+    if not (colon and attribute and _is_dotted(module_name)):
+        raise ConfigError(f"a learner's factory is named package.module:factory, not {name!r}")
+    module = _import(module_name)
+    factory = getattr(module, attribute, None)
+    if factory is None:
+        raise ConfigError(f"the module {module_name} has nothing called {attribute!r}")
+    if not callable(factory):
+        raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called with a context")
+    return _checked(factory, name)
+
+
+def explain_missing(missing: ImportError) -> str:
+    """Say in one sentence which package is missing and, where it is known, which extra brings it."""
+    package = (missing.name or "").partition(".")[0]
+    extra = EXTRAS.get(package)
+    if extra is None:
+        return f"{missing}."
+    return f"the package {package} is missing: pip install 'colearn-chain[{extra}]' brings it."
+
+
+def _is_dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _import(name: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.append("")  # the current folder, last: nothing installed is hidden by what lies there
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is not None and f"{name}.".startswith(f"{missing.name}."):
+            sentence = f"there is no module {name}, neither installed nor in this folder"
+            raise ConfigError(f"{sentence} ({missing.name} is not found)") from missing
+        raise ConfigError(f"{name} cannot be imported: {explain_missing(missing)}") from missing
+    except ImportError as missing:
+        raise ConfigError(f"{name} cannot be imported: {explain_missing(missing)}") from missing
+    except Exception as error:
+        # a stranger's module may raise anything while it is imported
+        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _checked(factory: Callable[..., Any], name: str) -> Factory:
+    @functools.wraps(factory)
+    def make(context: LearnerContext) -> MachineLearningInterface:
+        learner = _call(factory, name, context)
+        if not isinstance(learner, MachineLearningInterface):
+            raise ConfigError(f"{name} made a {type(learner).__name__}, which is no MachineLearningInterface")
+        return learner
+
+    return make
+
+
+def _call(factory: Callable[..., Any], name: str, context: LearnerContext) -> Any:
+    try:
+        return factory(context)
+    except ColearnError:
+        raise
+    except ImportError as missing:
+        raise ConfigError(f"{name} cannot make a learner: {explain_missing(missing)}") from missing
+    except Exception as error:
+        # a stranger's factory may raise anything
+        failed = f"{name} failed to make learner {context.index}: {type(error).__name__}: {error}"
+        raise LearnerError(failed) from error
