@@ -129,14 +129,17 @@ class Journal:
         """Open a journal's file, and make it if it is not there.
 
         Raises:
-            ConfigError: the file cannot be opened, or a line in it is no record.
+            ConfigError: the file cannot be opened or read, or a line in it is no record.
         """
         try:
             file = _open_synced(path)
-            records = _read(path, file)
         except OSError as error:
             raise ConfigError(f"the journal {path} cannot be opened: {error}") from error
-        return cls(records, file)
+        try:
+            return cls(_read(path, file), file)
+        except BaseException:
+            file.close()
+            raise
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -218,10 +221,13 @@ def _open_synced(path: Path) -> IO[bytes]:
 
 
 def _read(path: Path, file: IO[bytes]) -> list[AnyRecord]:
-    file.seek(0)
-    *lines, torn = file.read().split(b"\n")
-    if torn:
-        file.truncate(file.tell() - len(torn))
+    try:
+        file.seek(0)
+        *lines, torn = file.read().split(b"\n")
+        if torn:
+            file.truncate(file.tell() - len(torn))
+    except OSError as error:
+        raise ConfigError(f"the journal {path} cannot be read: {error}") from error
     return [_parsed(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
