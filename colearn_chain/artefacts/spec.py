@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from colearn_chain.artefacts.documents import Document, Part
-from colearn_chain.rounds.rules import Rules
+from colearn_chain.rounds.rules import Rules  # noqa: TC001 - pydantic reads it
 from colearn_chain.weights.schema import WeightSchema  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
