@@ -36,7 +36,7 @@ _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_name(name: str) -> str:
-    """Return a file's name if it is plain: at most 128 of letters, digits and ``._-``, no leading dot or dash.
+    """Return a file's name if it is plain: at most 128 letters, digits and ``._-``, no dot or dash in front.
 
     Raises:
         InvalidArtefact: it is not, for instance because it leads out of the folder.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from colearn_chain.canonical_json import canonical_json, strict_json
 from colearn_chain.errors import InvalidWeights
-from colearn_chain.weights.tensors import NUMPY_DTYPES, Tensor
+from colearn_chain.weights.tensors import NUMPY_DTYPES, Tensor, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _parse_entry(name: str, entry: object) -> Tensor:
         raise InvalidWeights(f"{name!r} has the unknown dtype {dtype!r}", subject=name, value=dtype)
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise InvalidWeights(f"{name!r} has no shape but {shape!r}", subject=name, value=shape)
-    return Tensor(name, known, tuple(shape))
+    return Tensor(check_name(name), known, tuple(shape))
 
 
 def _framed(text: bytes) -> bytes:
