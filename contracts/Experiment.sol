@@ -221,31 +221,29 @@ contract Experiment is IExperiment {
         if (ballot == 0 || ballot > uint8(type(Ballot).max)) revert InvalidBallot(ballot);
         Ballot earlier = current.ballotAt(seat);
         if (earlier != Ballot.None) revert AlreadyVoted(msg.sender, number, earlier);
-
-        current = current.withBallot(seat, Ballot(ballot));
         emit Voted(number, msg.sender, Ballot(ballot));
-        _record(number, current, digest);
+        _record(number, current.withBallot(seat, Ballot(ballot)), digest);
     }
 
     /// @inheritdoc IExperiment
-    function castVotes(uint256 number, bytes32 digest, SignedBallot[] calldata signed)
+    function castVotes(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
         external
         returns (uint256 counted)
     {
         Round current = _requireVoting(number);
         _requireProposed(number, digest);
-        bytes32[4] memory hashes = _ballotHashes(number, digest);
-        for (uint256 i = 0; i < signed.length; ++i) {
-            uint8 ballot = signed[i].ballot;
-            (address signer, uint8 seat, bool counts, Skip reason) = _judge(number, current, signed[i], hashes);
-            if (counts) {
-                current = current.withBallot(seat, Ballot(ballot));
-                emit Voted(number, signer, Ballot(ballot));
-                ++counted;
-            } else {
-                emit BallotSkipped(number, signer, ballot, reason);
+        uint64 before = current.voted();
+        bytes32 domain = domainSeparator();
+        for (uint256 i = 0; i < 3; ++i) {
+            Ballot ballot = Ballot(i + 1);
+            bytes32 ballotHash = keccak256(abi.encode(BALLOT_TYPE, number, digest, ballot));
+            bytes32 hash = keccak256(abi.encodePacked(hex"1901", domain, ballotHash));
+            Signature[] calldata alike = signatures[i];
+            for (uint256 j = 0; j < alike.length; ++j) {
+                current = _count(number, current, ballot, _signer(hash, alike[j].r, uint256(alike[j].vs)));
             }
         }
+        counted = RoundLibrary.popcount(current.voted() & ~before);
         if (counted != 0) _record(number, current, digest);
     }
 
@@ -471,32 +469,21 @@ contract Experiment is IExperiment {
 
     // ------------------------------------------------------------------------------------------ signed ballots
 
-    /// @dev What the learners sign, by ballot.
-    function _ballotHashes(uint256 number, bytes32 digest) private view returns (bytes32[4] memory hashes) {
-        bytes32 domain = domainSeparator();
-        for (uint256 ballot = 1; ballot < hashes.length; ++ballot) {
-            bytes32 ballotHash = keccak256(abi.encode(BALLOT_TYPE, number, digest, ballot));
-            hashes[ballot] = keccak256(abi.encodePacked(hex"1901", domain, ballotHash));
-        }
-    }
-
-    /// @dev Whose ballot this is, and whether it counts; if not, why.
-    function _judge(uint256 number, Round current, SignedBallot calldata signed, bytes32[4] memory hashes)
-        private
-        view
-        returns (address signer, uint8 seat, bool counts, Skip reason)
-    {
-        if (signed.ballot == 0 || signed.ballot > uint8(type(Ballot).max)) {
-            return (address(0), 0, false, Skip.InvalidBallot);
-        }
-        signer = _signer(hashes[signed.ballot], signed.r, uint256(signed.vs));
-        if (signer == address(0)) return (signer, 0, false, Skip.BadSignature);
+    /// @dev The round with a signed ballot, or as it was, with an event that says why.
+    function _count(uint256 number, Round current, Ballot ballot, address signer) private returns (Round) {
         Member member = _members[signer];
-        seat = member.seat();
-        if (!member.covers(number)) return (signer, seat, false, Skip.NotMember);
-        if (!COUNT_PROPOSER && seat == current.proposer()) return (signer, seat, false, Skip.NoBallot);
-        if (current.ballotAt(seat) != Ballot.None) return (signer, seat, false, Skip.AlreadyVoted);
-        counts = true;
+        uint8 seat = member.seat();
+        Skip reason;
+        if (signer == address(0)) reason = Skip.BadSignature;
+        else if (!member.covers(number)) reason = Skip.NotMember;
+        else if (!COUNT_PROPOSER && seat == current.proposer()) reason = Skip.NoBallot;
+        else if (current.ballotAt(seat) != Ballot.None) reason = Skip.AlreadyVoted;
+        else {
+            emit Voted(number, signer, ballot);
+            return current.withBallot(seat, ballot);
+        }
+        emit BallotSkipped(number, signer, ballot, reason);
+        return current;
     }
 
     /// @dev The zero address for what is no signature.

@@ -24,16 +24,14 @@ interface IExperiment {
         bool closeEarly; // whether a round closes once its outcome is certain
     }
 
-    /// @notice A ballot that its learner signed, in the short form of EIP-2098: `vs` is s with the recovery bit on top.
-    struct SignedBallot {
-        uint8 ballot;
+    /// @notice A signature in the short form of EIP-2098: `vs` is s with the recovery bit on top.
+    struct Signature {
         bytes32 r;
         bytes32 vs;
     }
 
     /// @notice Why a signed ballot in a batch was not counted.
     enum Skip {
-        InvalidBallot, // none of the three
         BadSignature, // no signer could be recovered, or s is in the upper half (EIP-2)
         NotMember, // no membership of the signer covers the round
         NoBallot, // the signer is the proposer, whose ballot does not count
@@ -117,7 +115,7 @@ interface IExperiment {
     event Voted(uint256 indexed round, address indexed learner, Ballot ballot);
     /// @notice A signed ballot was not counted; the others in its batch were. A signature over another round, digest,
     /// ballot, contract or chain recovers to an address that nobody knows, so it shows as NotMember.
-    event BallotSkipped(uint256 indexed round, address indexed signer, uint8 ballot, Skip reason);
+    event BallotSkipped(uint256 indexed round, address indexed signer, Ballot ballot, Skip reason);
     event RoundClosed(uint256 indexed round, Status outcome, Closing closing, bytes32 historyHash);
     /// @notice No round is open: fewer than minLearners would have been in it.
     event Paused(uint256 indexed lastRound, uint256 learners);
@@ -229,8 +227,9 @@ interface IExperiment {
 
     /// @notice Casts ballots that their learners signed (EIP-712 `Ballot(uint256 round,bytes32 digest,uint8 ballot)`),
     /// whoever brings them. Each that cannot be counted is skipped with an event and spoils no other.
-    /// @return counted how many were
-    function castVotes(uint256 number, bytes32 digest, SignedBallot[] calldata signed)
+    /// @param signatures under approvals, rejections and unavailables, in this order
+    /// @return counted how many were counted
+    function castVotes(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
         external
         returns (uint256 counted);
 
