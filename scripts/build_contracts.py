@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 ARTEFACT = ROOT / "colearn_chain" / "chain" / EXPERIMENT_FILE
 NPM_SOLC = ROOT / "tools" / "solc"
-DOWNLOADS = ROOT / ".cache" / "solcx"
+CACHE = ROOT / ".cache"
+DOWNLOADS = CACHE / "solcx"
 DOWNLOAD_SECONDS = 120
 
 RUNTIME_BYTES = 24_576
@@ -53,20 +54,12 @@ def has_npm_compiler(version: str) -> bool:
 def download_native(version: str) -> bool:
     """Let py-solc-x download the native compiler; False when it cannot."""
     # A process of its own can be given up on: behind a firewall that drops packets the download would hang.
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "solcx.install",
-        version,
-        "--solcx-binary-path",
-        str(DOWNLOADS),
-    ]
+    install = [sys.executable, "-W", "ignore", "-m", "solcx.install", version]
+    folder = ["--solcx-binary-path", str(DOWNLOADS)]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(  # noqa: S603 - this Python, with a version from our own file
-            command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False
+            [*install, *folder], capture_output=True, timeout=DOWNLOAD_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return False
@@ -79,13 +72,11 @@ def install_npm_compiler() -> None:
     Raises:
         ConfigError: npm is missing or failed.
     """
+    # Found on the PATH, where the virtual environment's own npm comes first.
+    install = ["npm", "ci", "--ignore-scripts", "--cache", str(CACHE / "npm")]
     try:
-        done = subprocess.run(
-            ["npm", "ci", "--ignore-scripts"],  # noqa: S607 - npm of the virtual environment, see use_own_node
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = subprocess.run(  # noqa: S603 - arguments of our own
+            install, cwd=ROOT, capture_output=True, text=True, check=False
         )
     except OSError as error:
         raise ConfigError(f"no Solidity compiler, and no npm to install one with: {error}") from error

@@ -26,8 +26,9 @@ def _modules_after(statement: str) -> set[str]:
     """Return the top-level modules that a fresh interpreter has loaded after running a statement."""
     script = f"{statement}\nimport json, sys\nprint(json.dumps([name.split('.')[0] for name in sys.modules]))"
     done = subprocess.run(  # noqa: S603 - this interpreter, our own script
-        [sys.executable, "-Ic", script], capture_output=True, text=True, check=True
+        [sys.executable, "-Ic", script], capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
