@@ -1,4 +1,4 @@
-"""Whether a proposal is accepted: the contract's rule, in integers, so that no machine's rounding can differ from it."""
+"""Whether a proposal is accepted: the contract's rule in integers, so that no rounding can differ from it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ WHOLE_BPS = 10_000
 def is_accepted(approvals: int, voters: int, threshold_bps: int) -> bool:
     """Say whether so many approvals are enough.
 
-    The rule is ``approvals * 10000 >= threshold_bps * voters``, as ``thresholdBps`` in contracts/interfaces/IExperiment.sol
-    has it; without a voter nothing is accepted.
+    The rule is ``approvals * 10000 >= threshold_bps * voters``, as ``thresholdBps`` in
+    contracts/interfaces/IExperiment.sol has it; without a voter nothing is accepted.
 
     Args:
         approvals: how many voters approved; silence, rejection and an unavailable proposal are none.

@@ -1,0 +1,9 @@
+"""Learners for machine-learning frameworks: one module for each, imported late, none by this package.
+
+* ``voting``: when a proposal is an improvement; shared by all of them.
+* ``splitting``: labelled data over learners, equally or as unequally as asked.
+* ``sklearn``: any scikit-learn estimator with ``partial_fit`` whose weights are arrays (extra ``sklearn``).
+* ``digits``: scikit-learn's handwritten digits as a learner factory, ``colearn_backends.digits:learner``.
+
+Of ``colearn_chain`` they know the learner interface, the weights and the errors, nothing else.
+"""
