@@ -1,0 +1,165 @@
+"""The command ``demo``: a whole experiment on this machine, watched round by round, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colearn_agents.baselines import Party, compare
+from colearn_agents.board import Board
+from colearn_agents.chain_history import history_document, read_history
+from colearn_agents.cli import report
+from colearn_agents.cli.failures import need
+from colearn_agents.cli.history import history_tables
+from colearn_agents.cli.output import console
+from colearn_agents.cli.report import Costs
+from colearn_agents.effort import Effort
+from colearn_agents.factories import load_factory
+from colearn_agents.group import Group
+from colearn_agents.live import LiveTable, PlainLines
+from colearn_agents.pictures import draw_pictures
+from colearn_agents.records import make_folder, write_json, write_scores
+from colearn_agents.scorebook import ScoreBook
+from colearn_agents.stopwatch import Stopwatch
+from colearn_chain.rounds import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from colearn_agents.baselines import Comparison
+    from colearn_agents.chain_history import CheckedHistory
+    from colearn_agents.events import Event
+    from colearn_agents.group import GroupSettings
+    from colearn_chain.ml_interface import Weights
+
+FACTORY = "colearn_backends.digits:learner"
+DEFAULT_FOLDER = Path("demo-run")
+SCORE_NAME = "mean test accuracy"
+LEFT = ("history.json", "scores.csv", "scores.png", "votes.png", "results.json", "store/", "journals/")
+
+
+@dataclass
+class Watched:
+    """A run in sight of everybody who counts, times and prints it."""
+
+    settings: GroupSettings
+    folder: Path
+    out: Console
+    book: ScoreBook = field(default_factory=ScoreBook)
+    effort: Effort = field(default_factory=Effort)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    seconds: float = 0.0
+
+    def play(self) -> Group:
+        """Deploy, join and play all rounds."""
+        begun = time.perf_counter()
+        group = self._drawn() if self.out.is_terminal else self._printed()
+        self.seconds = time.perf_counter() - begun
+        return group
+
+    def _drawn(self) -> Group:
+        board = Board(self.book)
+        with LiveTable(self.out, board, learners=self.settings.learners, score_name=SCORE_NAME):
+            return self._played(board)
+
+    def _printed(self) -> Group:
+        lines = PlainLines(self.out, learners=self.settings.learners, score_name=SCORE_NAME)
+        lines.heading()
+        return self._played(Board(self.book, on_row=lines.row))
+
+    def _played(self, board: Board) -> Group:
+        def observe(event: Event) -> None:
+            for watcher in (self.book, self.effort, board):
+                watcher.observe(event)
+
+        factory = self.stopwatch.timed(load_factory(FACTORY))
+        group = Group.create(factory, self.settings, self.folder, observe)
+        self.book.addresses = group.addresses
+        group.run()
+        board.finish()
+        return group
+
+
+def run_demo(settings: GroupSettings, asked: Path | None) -> None:
+    """Play, compare, report, and leave everything in a folder.
+
+    Raises:
+        ConfigError: something is missing, or the folder cannot be had.
+        ColearnError: the run failed.
+    """
+    need("demo", "eth_tester", "matplotlib", "sklearn")
+    folder = make_folder(asked, DEFAULT_FOLDER)
+    out = console()
+    out.print(report.introduction(settings), end="\n\n")
+    watched = Watched(settings, folder, out)
+    group = watched.play()
+    if watched.book.stalled:
+        out.print(f"\n[bold]Stalled:[/bold] {watched.book.stalled}")
+    checked = read_history(group.contract)
+    comparison = _compared(out, settings, _collective(group, checked), watched.effort.trainings)
+    costs = _costs(watched, group)
+    _leave(folder, watched.book, checked, comparison, costs)
+    _tell(out, settings, checked, comparison, costs)
+    out.print(f"\nEverything is in [bold]{folder}[/bold]: {', '.join(LEFT)}.", soft_wrap=True)
+
+
+def _collective(group: Group, checked: CheckedHistory) -> Weights:
+    """The model that the chain accepted last, from a learner that holds it."""
+    accepted = [closed.round.digest for closed in checked.closed if closed.round.status is Status.ACCEPTED]
+    digest = accepted[-1] if accepted else checked.history.spec_digest
+    holder = next(index for index, agent in enumerate(group.agents) if agent.held == digest)
+    return group.learners[holder].mli_get_current_weights()
+
+
+def _compared(out: Console, settings: GroupSettings, collective: Weights, trainings: int) -> Comparison:
+    party = Party(
+        factory=load_factory(FACTORY),
+        count=settings.learners,
+        seed=settings.seed,
+        arguments=settings.arguments,
+    )
+    out.print(
+        "\nFor comparison, the same learners now train alone, and one model on all data.", soft_wrap=True
+    )
+    with out.status("") as status:
+        return compare(party, collective, trainings, lambda name: status.update(f"training: {name}"))
+
+
+def _costs(watched: Watched, group: Group) -> Costs:
+    effort = watched.effort
+    return Costs(
+        gas=effort.gas,
+        setup_gas=effort.setup_gas,
+        transactions=effort.transactions,
+        rounds=sum(number > 0 for number in effort.gas_by_round),
+        learners=watched.settings.learners,
+        bytes_published=group.bytes_published(),
+        seconds_learning=watched.stopwatch.seconds,
+        seconds_besides=watched.seconds - watched.stopwatch.seconds,
+    )
+
+
+def _leave(
+    folder: Path, book: ScoreBook, checked: CheckedHistory, comparison: Comparison, costs: Costs
+) -> None:
+    rounds = book.rounds()
+    write_json(folder / "history.json", history_document(checked))
+    write_scores(folder / "scores.csv", rounds)
+    write_json(folder / "results.json", report.results_document(comparison, costs))
+    draw_pictures(folder, rounds, comparison)
+
+
+def _tell(
+    out: Console, settings: GroupSettings, checked: CheckedHistory, comparison: Comparison, costs: Costs
+) -> None:
+    out.print(report.results_table(comparison))
+    out.print(report.by_learner(comparison), end="\n\n")
+    out.print(f"[bold]{report.verdict(comparison)}[/bold]", end="\n\n")
+    if settings.arguments.get("alpha") is not None:
+        out.print(report.UNEQUAL, end="\n\n")
+    out.print(report.costs_table(costs))
+    out.print("The minutes, read back from the contract's views:", end="\n\n")
+    for part in history_tables(checked):
+        out.print(part)

@@ -1,0 +1,76 @@
+"""How a command fails: one clear sentence on stderr and an exit code that scripts can rely on."""
+
+from __future__ import annotations
+
+import importlib.util
+import traceback
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import typer
+
+from colearn_chain.errors import ColearnError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status says; 2 is typer's own."""
+
+    DONE = 0
+    WRONG = 1
+    USAGE = 2
+    INTERRUPTED = 130
+    """128 + SIGINT, as shells have it."""
+
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 something is wrong with what was asked or found; "
+    "2 the command line is wrong; 130 interrupted."
+)
+"""Printed below every command's help."""
+
+
+@contextmanager
+def reported(*, verbose: bool) -> Iterator[None]:
+    """Turn what a command raises into a sentence on stderr and an exit code; a bug keeps its traceback.
+
+    Args:
+        verbose: print the traceback as well.
+
+    Raises:
+        typer.Exit: with the code that the error asks for.
+    """
+    try:
+        yield
+    except ColearnError as error:
+        _complain(_sentence(error), verbose=verbose)
+        raise typer.Exit(ExitCode.WRONG) from error
+    except KeyboardInterrupt as error:
+        _complain("interrupted; what was written so far is left as it is", verbose=verbose)
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+
+
+def need(extra: str, *modules: str) -> None:
+    """Check that the modules of an extra are installed, before anything that takes time is begun.
+
+    Raises:
+        ConfigError: one is not; the sentence says how to install it.
+    """
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} cannot be imported; install with: pip install 'colearn-chain[{extra}]'"
+        )
+
+
+def _complain(sentence: str, *, verbose: bool) -> None:
+    if verbose:
+        typer.echo(traceback.format_exc(), err=True, nl=False)
+    typer.echo(f"colearn-chain: {sentence}", err=True)
+
+
+def _sentence(error: ColearnError) -> str:
+    return str(error) or type(error).__name__

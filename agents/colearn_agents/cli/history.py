@@ -1,0 +1,138 @@
+"""The command ``history``: every round of an experiment, from the contract's views alone, on any node."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
+from colearn_agents.cli.output import console
+from colearn_agents.live import LEGEND, ballots_heading, ballots_text, outcome_text
+from colearn_chain.errors import ConfigError
+from colearn_chain.storage import cid_of
+from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from colearn_agents.chain_history import CheckedHistory
+    from colearn_chain.chain.contract import ExperimentContract
+    from colearn_chain.rounds import ClosedRound, Round
+
+_CID_END = 8
+"""How many characters tell CIDs apart: all begin alike, and 40 bits at the end are enough for any history."""
+
+
+def connect(url: str, address: str) -> ExperimentContract:
+    """The contract at an address, as a node sees it.
+
+    Raises:
+        ConfigError: the URL or the address is none.
+        ChainError: the node does not answer.
+    """
+    from eth_utils.address import is_address, to_checksum_address  # noqa: PLC0415 - with web3, 0.5 s of CPU
+
+    from colearn_chain.chain.contract import ExperimentContract  # noqa: PLC0415 - likewise
+    from colearn_chain.chain.node import Node  # noqa: PLC0415 - likewise
+
+    if not is_address(address):
+        raise ConfigError(
+            f"{address!r} is no address: 0x and 40 hex digits, capitals as in its checksum or none"
+        )
+    return ExperimentContract(Node.connect(url), Address(to_checksum_address(address)))
+
+
+def show_history(contract: ExperimentContract, *, as_json: bool) -> None:
+    """Read, check and print an experiment's history.
+
+    Raises:
+        ChainError: the node does not answer.
+        ConfigError: there is no experiment at the address.
+        InvalidHistory: what it answers is not what the history hash commits to.
+    """
+    checked = read_history(contract)
+    out = console()
+    if as_json:
+        out.out(json.dumps(history_document(checked), indent=2))
+        return
+    for part in history_tables(checked):
+        out.print(part)
+
+
+def history_tables(checked: CheckedHistory) -> Iterator[RenderableType]:
+    """The history for people: who took part, what was decided, and what the hash says."""
+    history = checked.history
+    yield Text(f"Experiment {checked.experiment}, as of block {checked.block_number}")
+    yield _members(checked)
+    yield _rounds(checked)
+    yield Text(
+        f"{len(checked.closed)} rounds closed, now {checked.phase.name.lower()}.\n"
+        "Checked: this is what the rules allow and what the contract's history hash commits to,\n"
+        f"0x{history.history_hash.hex()}"
+    )
+
+
+def _members(checked: CheckedHistory) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("seat", "learner", "rounds"):
+        table.add_column(heading)
+    for made in checked.history.memberships:
+        last = "" if made.last_round == NO_END else str(made.last_round)
+        table.add_row(str(made.seat), made.learner, f"{made.first_round} to {last}".rstrip())
+    return table
+
+
+def _rounds(checked: CheckedHistory) -> Table:
+    table = Table(box=SIMPLE_HEAD, caption=LEGEND, caption_justify="left", caption_style="dim")
+    table.add_column("round", justify="right")
+    table.add_column("proposer")
+    table.add_column("proposal\n(CID)", no_wrap=True)
+    table.add_column(f"ballots by seat\n{ballots_heading(checked.seats)}", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("closed by")
+    table.add_column("closed at\n(chain, UTC)", no_wrap=True)
+    for closed in checked.closed:
+        table.add_row(*_closed_cells(closed, checked))
+    if checked.open_round is not None:
+        table.add_row(*_cells(checked.open_number or 0, checked.open_round, checked), "", "")
+    return table
+
+
+_CLOSINGS = {
+    "COMPLETE": "all ballots",
+    "DEADLINE": "deadline",
+    "CERTAIN": "certainty",
+    "PASSED": "passed turn",
+}
+
+
+def _closed_cells(closed: ClosedRound, checked: CheckedHistory) -> list[RenderableType]:
+    at = datetime.fromtimestamp(closed.round.time, UTC)
+    return [
+        *_cells(closed.number, closed.round, checked),
+        _CLOSINGS[closed.round.closing.name],
+        f"{at:%Y-%m-%d %H:%M:%S}",
+    ]
+
+
+def _cells(number: int, shown: Round, checked: CheckedHistory) -> list[RenderableType]:
+    proposer = None if shown.digest == NO_DIGEST else shown.proposer
+    return [
+        str(number),
+        f"seat {shown.proposer}",
+        short_cid(shown.digest),
+        ballots_text(ballots_by_seat(shown, checked), proposer, checked.seats),
+        outcome_text(shown.status),
+    ]
+
+
+def short_cid(digest: Digest) -> str:
+    """The end of a digest's CID; empty where nothing was proposed."""
+    return "" if digest == NO_DIGEST else f"...{cid_of(digest)[-_CID_END:]}"

@@ -1,0 +1,205 @@
+"""What a run leaves behind: JSON documents and tidy CSV, in a folder of its own that holds nothing older."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from colearn_chain.errors import ConfigError
+from colearn_chain.rounds import Ballot, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from colearn_agents.runs import Run
+    from colearn_agents.scorebook import RoundScores, Scores
+
+RUN_FORMAT = "colearn-chain/run"
+RUN_VERSION = 1
+
+SCORE_FIELDS = (
+    "round",
+    "learner",
+    "outcome",
+    "ballot",
+    "proposal_vote_score",
+    "proposal_test_score",
+    "held_round",
+    "vote_score",
+    "test_score",
+)
+"""One row for each learner and round: what it thought of the proposal, and how the model does that it held.
+
+``ballot`` is ``proposed`` for the proposer of a proposal that it had no ballot on. Scores are empty where
+nobody measured one; they are written so that reading them gives the same float.
+"""
+
+
+def make_folder(asked: Path | None, default: Path) -> Path:
+    """Make the folder that a run writes to.
+
+    Args:
+        asked: the folder that was asked for: it may exist, but has to be empty; None: the default.
+        default: taken if it is not there or empty; else the first of ``default-2``, ``default-3``, ...
+
+    Raises:
+        ConfigError: it cannot be made, is no folder, or holds something already.
+    """
+    folder = asked or next(candidate for candidate in _numbered(default) if _is_free(candidate))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = _is_free(folder)
+    except OSError as error:
+        raise ConfigError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    if not is_empty:
+        raise ConfigError(f"the folder {folder} is not empty, and nothing is overwritten: name another one")
+    return folder
+
+
+def _numbered(default: Path) -> Iterator[Path]:
+    yield default
+    number = 2
+    while True:
+        yield default.with_name(f"{default.name}-{number}")
+        number += 1
+
+
+def _is_free(folder: Path) -> bool:
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document for people and programs: indented, in the order given, null for what is no number.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    text = json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
+    _write(path, text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_scores(path: Path, rounds: Iterable[RoundScores]) -> None:
+    """Write one run's scores as CSV; see `SCORE_FIELDS`.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    _write_csv(path, SCORE_FIELDS, (row for played in rounds for row in _score_rows(played)))
+
+
+def write_runs(path: Path, runs: Iterable[Run]) -> None:
+    """Write many runs' scores as one CSV: `SCORE_FIELDS` after ``driver`` and ``seed``.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    rows = (
+        (run.driver, run.settings.seed, *row)
+        for run in runs
+        for played in run.rounds
+        for row in _score_rows(played)
+    )
+    _write_csv(path, ("driver", "seed", *SCORE_FIELDS), rows)
+
+
+def _write_csv(path: Path, fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(fields)
+    writer.writerows(rows)
+    _write(path, text.getvalue())
+
+
+def _score_rows(played: RoundScores) -> Iterator[tuple[Any, ...]]:
+    outcome = "" if played.outcome is Status.NONE else played.outcome.name.lower()
+    for learner, held in enumerate(played.held):
+        proposal, held_round = played.proposal[learner], played.held_round[learner]
+        yield (
+            played.number,
+            learner,
+            outcome,
+            _ballot(played, learner),
+            *_cells(proposal),
+            "" if held_round is None else held_round,
+            *_cells(held),
+        )
+
+
+def _ballot(played: RoundScores, learner: int) -> str:
+    ballot = played.ballots[learner]
+    if ballot:
+        return ballot.name.lower()
+    if learner == played.proposer and played.outcome is not Status.SKIPPED:
+        return "proposed"
+    return "" if ballot is None else Ballot.NONE.name.lower()
+
+
+def _cells(scores: Scores) -> tuple[str, str]:
+    return _cell(scores.vote), _cell(scores.test)
+
+
+def _cell(score: float | None) -> str:
+    return "" if score is None else repr(float(score))
+
+
+def run_document(run: Run, factory: str) -> dict[str, Any]:
+    """A run as JSON has it; the same for both drivers, so that they can be compared.
+
+    Args:
+        run: what happened.
+        factory: ``package.module:factory``.
+    """
+    return {
+        "format": RUN_FORMAT,
+        "version": RUN_VERSION,
+        "factory": factory,
+        "driver": run.driver,
+        "settings": asdict(run.settings),
+        "rounds_played": run.played,
+        "accepted": run.accepted,
+        "acceptance_rate": run.acceptance_rate,
+        "final_test_score": run.final_test_score,
+        "stalled": run.stalled,
+        "rounds": [_round_document(played) for played in run.rounds],
+    }
+
+
+def _round_document(played: RoundScores) -> dict[str, Any]:
+    return {
+        "number": played.number,
+        "outcome": None if played.outcome is Status.NONE else played.outcome.name.lower(),
+        "proposer": played.proposer,
+        "mean_test_score": played.mean_test_score,
+        "learners": [_learner_document(played, learner) for learner in range(len(played.held))],
+    }
+
+
+def _learner_document(played: RoundScores, learner: int) -> dict[str, Any]:
+    return {
+        "ballot": _ballot(played, learner) or None,
+        "proposal": asdict(played.proposal[learner]),
+        "held_round": played.held_round[learner],
+        "held": asdict(played.held[learner]),
+    }
