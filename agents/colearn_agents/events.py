@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from colearn_chain.chain import Receipt
     from colearn_chain.ml_interface import TrainingSummary
     from colearn_chain.rounds import Ballot, Closing, Status
     from colearn_chain.types import Address, Digest, RoundNumber
@@ -118,7 +119,7 @@ class Voted(LearnerEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted(LearnerEvent):
-    """The learner holds the accepted model; ``round`` is the one that was accepted, 0 for the spec's first weights.
+    """The learner holds the accepted model; ``round`` is the accepted one, 0 for the spec's first weights.
 
     Attributes:
         digest: of the model's artefact.
@@ -144,11 +145,25 @@ class Sent(LearnerEvent):
         call: the contract's function by its Solidity name, or ``deploy``.
         transaction_hash: 0x-prefixed.
         gas_used: as the receipt says.
+        closed_round: whether it closed the round.
     """
 
     call: str
     transaction_hash: str
     gas_used: int
+    closed_round: bool
+
+
+def sent(call: str, number: RoundNumber, learner: Address, receipt: Receipt) -> Sent:
+    """The event of a transaction that was mined."""
+    return Sent(
+        round=number,
+        learner=learner,
+        call=call,
+        transaction_hash=receipt.transaction_hash,
+        gas_used=receipt.gas_used,
+        closed_round=any(told.name == "RoundClosed" for told in receipt.events),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,55 +5,46 @@ Chain, clock and learners are seeded, so that the same seed on the same machine 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING
 
-from colearn_agents.events import Observer, ignore
+from colearn_agents import events
+from colearn_agents.agent import LearnerAgent
+from colearn_agents.chronicle import Chronicle
+from colearn_agents.founding import found
+from colearn_agents.journal import Journal
+from colearn_agents.settings import GroupSettings
+from colearn_agents.stalling import StallWatch
+from colearn_chain.artefacts import LearnerContext, experiment_id
+from colearn_chain.errors import ConfigError
+from colearn_chain.rounds import Stop, Wait
+from colearn_chain.rounds.lifecycle import voters_of
+from colearn_chain.rounds.roster import seats_of
+from colearn_chain.storage import ArtefactStore, DirectoryStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Self
 
-    from colearn_agents.agent import LearnerAgent
+    from colearn_agents.events import Event, Observer, RoundClosed, Stalled
     from colearn_agents.factories import Factory
+    from colearn_agents.founding import Founding
     from colearn_chain.artefacts import ExperimentSpec
     from colearn_chain.chain import ExperimentContract
     from colearn_chain.ml_interface import MachineLearningInterface
-    from colearn_chain.types import Address
+    from colearn_chain.rounds import Action
+    from colearn_chain.types import Address, RoundNumber
 
+__all__ = ["Group", "GroupSettings"]
 
-@dataclass(frozen=True, kw_only=True)
-class GroupSettings:
-    """What can be chosen about a group.
-
-    Attributes:
-        learners: how many, 2 to 64.
-        rounds: after how many the experiment is finished.
-        seed: of accounts and learners.
-        threshold_bps: share of the voters that has to approve, in basis points.
-        count_proposer: whether the proposer votes too.
-        close_early: whether a round closes once its outcome is certain.
-        proposal_window: seconds of chain time.
-        voting_window: seconds of chain time.
-        arguments: handed to the factory, such as ``{"alpha": 0.5}``.
-        stall_rounds: after how many rounds in a row without an accepted proposal the run ends.
-    """
-
-    learners: int = 5
-    rounds: int = 20
-    seed: int = 0
-    threshold_bps: int = 5001
-    count_proposer: bool = False
-    close_early: bool = False
-    proposal_window: int = 600
-    voting_window: int = 600
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    stall_rounds: int = 10
+log = logging.getLogger(__name__)
 
 
 class Group:
     """One experiment with all its parties.
+
+    Use `Group.create`.
 
     Attributes:
         settings: as given.
@@ -73,31 +64,93 @@ class Group:
     learners: tuple[MachineLearningInterface, ...]
     agents: tuple[LearnerAgent, ...]
 
+    def __init__(
+        self,
+        settings: GroupSettings,
+        founding: Founding,
+        learners: Sequence[MachineLearningInterface],
+        folder: Path,
+        observe: Observer,
+    ) -> None:
+        self.settings = settings
+        self.contract = founding.contract
+        self.spec = founding.spec
+        self.organizer = founding.organizer.address
+        self.addresses = tuple(member.address for member in founding.members)
+        self.learners = tuple(learners)
+        self._chain = founding.chain
+        self._folder = folder
+        self._forward = observe
+        self._chronicle = _chronicle(founding.contract)
+        self._stalls = StallWatch(settings.stall_rounds)
+        self._stalled: Stalled | None = None
+        self._journals = [Journal.open(path) for path in _journal_paths(folder, settings.learners)]
+        self.agents = tuple(
+            LearnerAgent(
+                learner,
+                contract=founding.contract,
+                sender=member,
+                store=_store(folder, index),
+                journal=journal,
+                observe=self._saw,
+            )
+            for index, (learner, member, journal) in enumerate(
+                zip(learners, founding.members, self._journals, strict=True)
+            )
+        )
+
     @classmethod
     def create(
-        cls, factory: Factory, settings: GroupSettings, folder: Path, observe: Observer = ignore
+        cls,
+        factory: Factory,
+        settings: GroupSettings,
+        folder: Path,
+        observe: Observer = events.ignore,
     ) -> Self:
-        """Deploy an experiment on a new embedded chain, and let all learners join.
+        """Deploy an experiment on a new embedded chain, let all learners join, and open the first round.
 
         Args:
             factory: makes each learner.
             settings: see there.
-            folder: where artefacts (``store/``) and journals (``journals/``) are kept; made if it is not there.
+            folder: where artefacts (``store/``) and journals (``journals/``) are kept; made if need be.
             observe: called with the events of all agents and of the group.
 
         Raises:
-            ConfigError: a setting is out of its range, eth-tester is missing, or the learners do not start from the same
-                weights.
-            LearnerError: a learner could not be made.
+            ConfigError: a setting is out of its range, eth-tester is missing, the folder holds an earlier run,
+                or the learners' weights do not look alike.
+            InvalidWeights: the learners' weights cannot be written as arrays.
+            LearnerError: a learner could not be made, or does not say what its weights are.
+            StorageError: the folder cannot be written.
         """
-        raise NotImplementedError
+        settings.rules(start_deadline=0)
+        if (folder / "journals").exists():
+            raise ConfigError(f"{folder} holds the journals of an earlier run")
+        learners = [factory(_context(settings, index)) for index in range(settings.learners)]
+        founding = found(settings, learners, _store(folder, settings.learners), observe)
+        return cls(settings, founding, learners, folder, observe)
 
     def run(self) -> None:
-        """Step all agents by turns until all have stopped, or nothing was accepted for ``stall_rounds`` rounds.
+        """Step all agents by turns until all have stopped or the group is stalled.
 
         Nothing sleeps: when nobody can act, the chain's clock is set to the moment when somebody can.
+
+        Raises:
+            TransportError: the chain or a disk failed.
         """
-        raise NotImplementedError
+        try:
+            while self._stalled is None:
+                actions = [agent.step() for agent in self.agents if self._stalled is None]
+                if all(isinstance(action, Stop) for action in actions):
+                    break
+                if all(isinstance(action, Stop | Wait) for action in actions):
+                    self._pass_time(actions)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the journals."""
+        for journal in self._journals:
+            journal.close()
 
     def index_of(self, address: Address) -> int:
         """A learner's index.
@@ -105,8 +158,75 @@ class Group:
         Raises:
             KeyError: the address is no learner's.
         """
-        raise NotImplementedError
+        if address not in self.addresses:
+            raise KeyError(address)
+        return self.addresses.index(address)
 
     def bytes_published(self) -> int:
         """How many bytes all artefacts have together, the spec's included."""
-        raise NotImplementedError
+        return sum(path.stat().st_size for path in (self._folder / "store").rglob("*") if path.is_file())
+
+    def _saw(self, event: Event) -> None:
+        self._forward(event)
+        if isinstance(event, events.Sent) and event.closed_round:
+            closed = self._closed(event.round)
+            self._forward(closed)
+            self._note(self._stalls.saw(closed))
+
+    def _note(self, stalled: Stalled | None) -> None:
+        if stalled is not None:
+            self._stalled = stalled
+            self._forward(stalled)
+
+    def _closed(self, number: RoundNumber) -> RoundClosed:
+        """A closed round as the contract's views tell of it."""
+        (closed,) = self.contract.rounds(number, 1)
+        count = self.contract.membership_count()
+        at = {seat: self._chronicle.learner_at(seat, number, count) for seat in seats_of(closed.electorate)}
+        return events.RoundClosed(
+            round=number,
+            outcome=closed.status,
+            closing=closed.closing,
+            proposer=at[closed.proposer],
+            digest=closed.digest,
+            ballots={
+                at[seat]: closed.ballot_at(seat) for seat in seats_of(voters_of(closed, self.spec.rules))
+            },
+        )
+
+    def _pass_time(self, actions: Iterable[Action]) -> None:
+        """Set the clock to the next moment at which somebody can act; a stall if there is none."""
+        now = self._chain.now()
+        moments = [
+            action.until for action in actions if isinstance(action, Wait) and action.until is not None
+        ]
+        later = [moment for moment in moments if moment > now]
+        if later:
+            self._chain.advance_to(min(later))
+            return
+        snapshot = self.contract.snapshot(self.organizer)
+        phase = snapshot.phase.name.lower()
+        reason = (
+            f"nobody can act: the experiment is {phase}, with {snapshot.active.bit_count()} learners active"
+        )
+        self._note(events.Stalled(round=snapshot.number, reason=reason))
+
+
+def _context(settings: GroupSettings, index: int) -> LearnerContext:
+    return LearnerContext(
+        index=index, count=settings.learners, seed=settings.seed, spec=None, arguments=settings.arguments
+    )
+
+
+def _store(folder: Path, party: int) -> ArtefactStore:
+    """A party's view of the store that all share."""
+    return ArtefactStore(DirectoryStorage(folder / "store"), folder / "scratch" / str(party))
+
+
+def _journal_paths(folder: Path, learners: int) -> list[Path]:
+    return [folder / "journals" / f"{index}.jsonl" for index in range(learners)]
+
+
+def _chronicle(contract: ExperimentContract) -> Chronicle:
+    experiment = experiment_id(contract.chain_id, contract.address)
+    return Chronicle(contract, experiment, contract.spec_digest())

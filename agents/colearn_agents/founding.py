@@ -1,0 +1,109 @@
+"""Founding an experiment of one's own: chain, accounts, spec and contract, everybody invited and joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from colearn_agents.events import sent
+from colearn_chain.artefacts import ExperimentSpec, Score
+from colearn_chain.chain import Account, ExperimentContract, Sender, embedded_chain
+from colearn_chain.errors import ConfigError, InvalidWeights
+from colearn_chain.types import RoundNumber
+from colearn_chain.weights import WeightSchema, codec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from colearn_agents.events import Observer
+    from colearn_agents.settings import GroupSettings
+    from colearn_chain.chain import EmbeddedChain, Receipt
+    from colearn_chain.ml_interface import MachineLearningInterface
+    from colearn_chain.storage import ArtefactStore
+    from colearn_chain.weights import NamedArrays
+
+BEFORE = RoundNumber(0)
+"""The time before the first round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Founding:
+    """An experiment that has begun.
+
+    Attributes:
+        chain: where it is.
+        contract: the experiment.
+        spec: what the learners joined.
+        organizer: sends the organizer's transactions.
+        members: send the learners', by index.
+    """
+
+    chain: EmbeddedChain
+    contract: ExperimentContract
+    spec: ExperimentSpec
+    organizer: Sender
+    members: tuple[Sender, ...]
+
+
+def found(
+    settings: GroupSettings,
+    learners: Sequence[MachineLearningInterface],
+    store: ArtefactStore,
+    observe: Observer,
+) -> Founding:
+    """Start a chain, deploy the contract, let everybody join, and open the first round.
+
+    Raises:
+        ConfigError: a setting is out of its range, eth-tester is missing, or the learners' weights do not look
+            alike.
+        InvalidWeights: the learners' weights cannot be written as arrays.
+        LearnerError: a learner does not say what its weights are.
+    """
+    accounts = [
+        Account.seeded(f"colearn-chain group {settings.seed}", at) for at in range(settings.learners + 1)
+    ]
+    chain = embedded_chain([account.address for account in accounts])
+    organizer, *members = (Sender(chain.node, account) for account in accounts)
+    arrays = _first_weights(learners)
+    spec = _spec(settings, chain, arrays)
+    contract = ExperimentContract.deploy(organizer, spec.rules, store.publish_spec(spec, arrays))
+    founding = Founding(
+        chain=chain, contract=contract, spec=spec, organizer=organizer, members=tuple(members)
+    )
+    for call, sender, receipt in _begin(founding):
+        observe(sent(call, BEFORE, sender.address, receipt))
+    return founding
+
+
+def _first_weights(learners: Sequence[MachineLearningInterface]) -> NamedArrays:
+    """The first learner's weights, from which all start; the others' have to look the same."""
+    first, *others = (
+        codec_of(learner).weights_to_arrays(learner.mli_get_current_weights().weights) for learner in learners
+    )
+    schema = WeightSchema.of(first)
+    for index, arrays in enumerate(others, start=1):
+        try:
+            schema.check(arrays)
+        except InvalidWeights as error:
+            raise ConfigError(f"learner {index}'s weights do not look like learner 0's: {error}") from error
+    return first
+
+
+def _spec(settings: GroupSettings, chain: EmbeddedChain, arrays: NamedArrays) -> ExperimentSpec:
+    return ExperimentSpec(
+        name=f"a group of {settings.learners}, seed {settings.seed}",
+        rules=settings.rules(chain.now()),
+        weight_schema=WeightSchema.of(arrays),
+        score=Score(name="vote score", direction="maximize"),
+    )
+
+
+def _begin(founding: Founding) -> Iterator[tuple[str, Sender, Receipt]]:
+    """Invite, join and start; each transaction with its call and sender, the deployment first."""
+    contract, organizer = founding.contract, founding.organizer
+    if contract.deployment is not None:
+        yield "deploy", organizer, contract.deployment
+    yield "invite", organizer, contract.invite(organizer, [member.address for member in founding.members])
+    for member in founding.members:
+        yield "join", member, contract.join(member)
+    yield "start", organizer, contract.start(organizer)
