@@ -54,8 +54,8 @@ def found(
     """Start a chain, deploy the contract, let everybody join, and open the first round.
 
     Raises:
-        ConfigError: a setting is out of its range, eth-tester is missing, or the learners' weights do not look
-            alike.
+        ConfigError: a setting is out of its range, eth-tester is missing, or the learners' weights do not
+            look alike.
         InvalidWeights: the learners' weights cannot be written as arrays.
         LearnerError: a learner does not say what its weights are.
     """

@@ -116,8 +116,8 @@ class Group:
             observe: called with the events of all agents and of the group.
 
         Raises:
-            ConfigError: a setting is out of its range, eth-tester is missing, the folder holds an earlier run,
-                or the learners' weights do not look alike.
+            ConfigError: a setting is out of its range, eth-tester is missing, the folder holds an earlier
+                run, or the learners' weights do not look alike.
             InvalidWeights: the learners' weights cannot be written as arrays.
             LearnerError: a learner could not be made, or does not say what its weights are.
             StorageError: the folder cannot be written.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from colearn_chain.errors import ColearnError, LearnerError
 from colearn_chain.ml_interface import ProposedWeights, TrainingSummary, Weights
@@ -55,11 +55,15 @@ class GuardedLearner:
 
     Args:
         learner: whose weights become arrays and back by its own codec, or by walking nested containers.
+
+    Attributes:
+        unsure: whether it failed since it last accepted weights, so that nobody knows what it holds.
     """
 
     def __init__(self, learner: MachineLearningInterface) -> None:
         self._learner = learner
         self._codec = codec_of(learner)
+        self.unsure = True
 
     def propose(self) -> TrainedArrays:
         """Train.
@@ -68,7 +72,7 @@ class GuardedLearner:
             LearnerError: the learner failed.
             InvalidWeights: what it returned cannot be written as arrays.
         """
-        weights = _called("mli_propose_weights", self._learner.mli_propose_weights, Weights)
+        weights = self._called("mli_propose_weights", self._learner.mli_propose_weights, Weights)
         if weights.weights is None:
             return TrainedArrays(None, weights.training_summary)
         arrays = _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))
@@ -82,28 +86,34 @@ class GuardedLearner:
             InvalidWeights: these arrays are no weights of this learner.
         """
         weights = self._weights(arrays)
-        tested = _called("mli_test_weights", lambda: self._learner.mli_test_weights(weights), ProposedWeights)
+        tested = self._called(
+            "mli_test_weights", lambda: self._learner.mli_test_weights(weights), ProposedWeights
+        )
         return Scores(_finite(tested.vote_score), _finite(tested.test_score), tested.vote)
 
     def accept(self, arrays: NamedArrays) -> None:
         """Make weights the learner's current ones.
 
         Raises:
-            LearnerError: the learner failed; what it holds now is unknown.
+            LearnerError: the learner failed.
             InvalidWeights: these arrays are no weights of this learner.
         """
         weights = self._weights(arrays)
-        _guard("mli_accept_weights", lambda: self._learner.mli_accept_weights(weights))
+        self._called("mli_accept_weights", lambda: self._learner.mli_accept_weights(weights), object)
+        self.unsure = False
 
     def _weights(self, arrays: NamedArrays) -> Weights:
         return Weights(weights=_guard("arrays_to_weights", lambda: self._codec.arrays_to_weights(arrays)))
 
-
-def _called(name: str, function: Callable[[], Any], kind: type[T]) -> T:
-    result = _guard(name, function)
-    if not isinstance(result, kind):
-        raise LearnerError(f"{name} returned a {type(result).__name__}, not {kind.__name__}")
-    return result
+    def _called(self, name: str, function: Callable[[], object], kind: type[T]) -> T:
+        try:
+            result = _guard(name, function)
+        except ColearnError:
+            self.unsure = True
+            raise
+        if not isinstance(result, kind):
+            raise LearnerError(f"{name} returned a {type(result).__name__}, not {kind.__name__}")
+        return result
 
 
 def _guard(name: str, function: Callable[[], T]) -> T:

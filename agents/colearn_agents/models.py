@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colearn_agents import events
-from colearn_agents.journal import Adopted, Judged, hex_of
+from colearn_agents.journal import Adopted, Judged, digest_of, hex_of
 from colearn_chain.errors import InvalidArtefact, InvalidWeights, LearnerError
 from colearn_chain.rounds import Ballot
 from colearn_chain.types import Address, RoundNumber
@@ -50,9 +50,6 @@ class Models:
         schema: what weights must look like.
         address: the learner's.
         observe: told of judgements and adoptions.
-
-    Attributes:
-        held: digest of the artefact whose weights the learner holds; None while that is unknown.
     """
 
     def __init__(
@@ -71,7 +68,12 @@ class Models:
         self._address = address
         self._observe = observe
         self._kept: _Kept | None = None
-        self.held: Digest | None = None
+        self._held: Digest | None = None
+
+    @property
+    def held(self) -> Digest | None:
+        """Digest of the artefact whose weights the learner holds; None while that is unknown."""
+        return None if self._learner.unsure else self._held
 
     def judge(self, digest: Digest, claim: ProposalClaim) -> Judged:
         """Fetch, check and test a proposal, put it into the own store, and record the ballot that follows.
@@ -109,11 +111,11 @@ class Models:
         arrays = self._arrays(digest, claim)
         number = SPEC_ROUND if claim is None else claim.round
         adopted = self._journal.adopted(digest) or self._scored(digest, number, arrays)
-        self.held = None
+        self._held = None
         self._learner.accept(arrays)
         if adopted is not self._journal.adopted(digest):
             self._journal.append(adopted)
-        self.held = digest
+        self._held = digest
         self._kept = None
         self._observe(
             events.Adopted(
@@ -177,10 +179,19 @@ class Models:
 
     def _record(self, judged: Judged) -> Judged:
         self._journal.append(judged)
-        if judged.ballot == Ballot.UNAVAILABLE:
-            log.warning(
-                "round %d: proposal %s is unavailable: %s", judged.round, judged.digest, judged.reason
-            )
+        number, ballot = RoundNumber(judged.round), Ballot(judged.ballot)
+        if ballot is Ballot.UNAVAILABLE:
+            log.warning("round %d: %s is unavailable: %s", number, judged.digest, judged.reason)
+        tested = events.Tested(
+            round=number,
+            learner=self._address,
+            digest=digest_of(judged.digest),
+            vote_score=judged.vote_score,
+            test_score=judged.test_score,
+            ballot=ballot,
+            reason=judged.reason,
+        )
+        self._observe(tested)
         return judged
 
 
