@@ -71,8 +71,9 @@ def demo(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Watch a group of learners train one model of handwritten digits through a smart contract.
 
-    Everything is on this machine: an embedded chain with the real contract, a folder as the store for
-    weights, and for each learner a key, private data and an agent of its own.
+    Everything is on this machine: an embedded chain with the real contract,
+    a folder as the store for weights, and for each learner a key, private
+    data and an agent of its own.
     """
     with reported(verbose=verbose):
         from colearn_agents.cli.demo import run_demo
@@ -87,7 +88,7 @@ def demo(  # noqa: PLR0913 - each is an option
 
 @app.command(epilog=EXIT_CODES)
 def simulate(  # noqa: PLR0913 - each is an option
-    factory: Annotated[str, typer.Argument(help="What makes each learner: package.module:factory.")],
+    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="Makes each learner: package.module:factory.")],
     *,
     learners: Learners = 5,
     rounds: Rounds = 20,
@@ -107,8 +108,9 @@ def simulate(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Run a group of learners from many seeds and say how they did.
 
-    Leaves run-SEED.json for each seed and runs.csv, which holds every score of every learner in every round.
-    The factory is called with a context that has index, count, seed, spec and arguments.
+    Leaves run-SEED.json for each seed, and runs.csv, which holds every score
+    of every learner in every round. The factory is called with a context
+    that has index, count, seed, spec and arguments.
     """
     with reported(verbose=verbose):
         from colearn_agents.cli.simulate import run_simulation
@@ -149,7 +151,8 @@ def history(
 ) -> None:
     """Print every round of an experiment, as the contract's views tell it.
 
-    What the node answers is held against the contract's history hash before anything is printed.
+    What the node answers is checked against the contract's history hash
+    before anything is printed.
     """
     with reported(verbose=verbose):
         from colearn_agents.cli.history import connect, show_history
