@@ -29,8 +29,9 @@ def split_list_into_fractions(
 ) -> list[_Items]:
     """Cut a list or an array into consecutive parts.
 
-    A part ends at its fraction of the whole, counted from the start and rounded down. So fractions that sum to 1 lose
-    nothing (three thirds of 100 are 33, 33 and 34), and with a smaller sum the rest at the end is left out.
+    A part ends at its fraction of the whole, counted from the start and rounded down. So fractions that sum
+    to 1 lose nothing (three thirds of 100 are 33, 33 and 34), and with a smaller sum the rest at the end is
+    left out.
 
     Args:
         input_list: n items.
@@ -41,7 +42,8 @@ def split_list_into_fractions(
         One slice for each fraction.
 
     Raises:
-        ConfigError: a fraction is negative or no number, they sum to more than 1, or a part comes out too small.
+        ConfigError: a fraction is negative or no number, they sum to more than 1, or a part comes out too
+            small.
     """
     if any(not math.isfinite(fraction) or fraction < 0 for fraction in fractions_list):
         raise ConfigError(f"the fractions {list(fractions_list)} are not all numbers of at least 0")
@@ -49,7 +51,9 @@ def split_list_into_fractions(
         raise ConfigError(
             f"the fractions {list(fractions_list)} sum to {sum(fractions_list):g}, more than the whole"
         )
-    ends = [math.floor(len(input_list) * share + _ROUNDING) for share in accumulate(fractions_list)]
+    ends: list[int] = [
+        math.floor(len(input_list) * share + _ROUNDING) for share in accumulate(fractions_list)
+    ]
     parts = [input_list[start:end] for start, end in pairwise([0, *ends])]
     for index, part in enumerate(parts):
         if len(part) < min_part_size:
