@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.artefact import experiment_artefact
 from colearn_chain.chain.node import BlockIdentifier, Node, quantity
+from colearn_chain.chain.signed_ballots import by_ballot
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted
 from colearn_chain.rounds import Ballot, History, Membership, Phase, Round, Rules, Snapshot
 from colearn_chain.types import SEATS, Address, Digest, RoundNumber
@@ -147,7 +148,7 @@ class ExperimentContract:
 
         Each that cannot be counted is skipped with a ``BallotSkipped`` event and spoils no other.
         """
-        return self._write(sender, "castVotes", number, digest, list(signed))
+        return self._write(sender, "castVotes", number, digest, by_ballot(signed))
 
     def advance(self, sender: Sender, number: RoundNumber) -> Receipt:
         """Close a round whose window has run out: anyone's call, after the deadline."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eth_utils.address import to_checksum_address
 
 from colearn_chain.chain.abi import experiment_interface
-from colearn_chain.chain.node import octets, quantity
+from colearn_chain.chain.node import NOBODY, octets, quantity
 from colearn_chain.errors import ChainError
 from colearn_chain.types import Address
 
@@ -39,7 +39,7 @@ class Receipt:
         succeeded: False: it was mined and did nothing but cost gas.
         gas_used: units of gas.
         gas_price: wei paid per unit of gas.
-        contract: the contract that it called or made.
+        contract: the contract that it called or made; the zero address where a deployment failed.
         events: what that contract told of, in order.
     """
 
@@ -65,7 +65,7 @@ class Receipt:
 
     @classmethod
     def _from_rpc(cls, raw: Mapping[str, Any]) -> Receipt:
-        contract = to_checksum_address(raw["to"] or raw["contractAddress"])
+        contract = to_checksum_address(raw["to"] or raw["contractAddress"] or NOBODY)
         return cls(
             transaction_hash="0x" + octets(raw["transactionHash"]).hex(),
             block_number=quantity(raw["blockNumber"]),

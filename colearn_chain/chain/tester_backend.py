@@ -36,14 +36,15 @@ class SteppingBackend(PyEVMBackend):  # type: ignore[misc]
         self.chain.set_header_timestamp(self.chain.get_canonical_head().timestamp + 1)
 
     def estimate_gas(self, transaction: dict[str, Any], block_number: str = "latest") -> int:
-        """Run a transaction once, in the pending block and free of charge; return the gas it took before refunds.
+        """Run a transaction once, in the pending block and for free; return the gas it took before refunds.
 
-        py-evm runs it a dozen times instead, in a block of the wall clock's time, to find the least gas limit. That
+        py-evm runs it a dozen times instead, at the wall clock's time, to find the least gas limit. That
         matters to a contract which hands part of its gas on to another one; ours calls nobody.
         """
-        unsigned = self._get_normalized_and_unsigned_evm_transaction(transaction | {"gas": 0}, block_number)
+        free = {"gas": 0, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0}
+        unsigned = self._get_normalized_and_unsigned_evm_transaction(transaction | free, block_number)
         state = self.chain.get_vm(self.chain.header.copy(base_fee_per_gas=0)).state
-        spoofed = SpoofTransaction(unsigned, from_=transaction["from"], gas=state.gas_limit, gas_price=0)
+        spoofed = SpoofTransaction(unsigned, from_=transaction["from"], gas=state.gas_limit)
         computation = state.apply_transaction(spoofed)
         if isinstance(computation.is_error and computation.error, Revert):
             raise TransactionFailed(computation.error)

@@ -258,15 +258,18 @@ class Sender:
         """Return the unsettled transaction that was mined, this one or another with its nonce."""
         until = self._patience.clock() + self._patience.timeout
         pause = self._patience.poll_interval / 16
+        trouble: ChainError | None = None
         while True:
-            mined = self._mined_or_away()
-            if mined is not None:
-                return mined
+            try:
+                if (mined := self._mined()) is not None:
+                    return mined
+            except ChainError as error:  # waiting goes on while a node is away
+                trouble = error
             if self._patience.clock() >= until:
                 raise TransactionFailed(
-                    f"not mined within {self._patience.timeout} s: {signed.hash}",
+                    f"not seen mined within {self._patience.timeout} s: {signed.hash}",
                     transaction_hash=signed.hash,
-                )
+                ) from trouble
             self._patience.sleep(pause)
             pause = min(2 * pause, self._patience.poll_interval)
 
@@ -276,12 +279,6 @@ class Sender:
             if found is not None:
                 return rival, Receipt.from_rpc(found)
         return None
-
-    def _mined_or_away(self) -> tuple[_Signed, Receipt] | None:
-        try:
-            return self._mined()
-        except ChainError:  # waiting goes on while a node is away
-            return None
 
     def _checked(self, signed: _Signed, receipt: Receipt) -> Receipt:
         self._market.learn(receipt.block_number, receipt.gas_price)
