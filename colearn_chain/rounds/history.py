@@ -112,7 +112,8 @@ def _membership_rules(made: Membership, earlier: int, closed: int) -> Iterator[t
     """Each field, its value and whether the rules allow it; ``earlier``: the closings of the join before."""
     yield "closings", made.closings, earlier <= made.closings <= closed
     yield "seat", made.seat, 0 <= made.seat < SEATS
-    yield "firstRound", made.first_round, made.closings < made.first_round <= made.closings + 2
+    # from the next round while none is open; else the open one is closings + 1, and it is two later
+    yield "firstRound", made.first_round, made.first_round - made.closings in {1, 3}
     # an ending can be announced for the open round's next one at the latest, and the open one is closed + 1
     ended = made.closings <= made.last_round <= closed + 2
     yield "lastRound", made.last_round, ended or made.last_round == NO_END
