@@ -88,7 +88,9 @@ def demo(  # noqa: PLR0913 - each is an option
 
 @app.command(epilog=EXIT_CODES)
 def simulate(  # noqa: PLR0913 - each is an option
-    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="Makes each learner: package.module:factory.")],
+    factory: Annotated[
+        str, typer.Argument(metavar="FACTORY", help="Makes each learner: package.module:factory.")
+    ],
     *,
     learners: Learners = 5,
     rounds: Rounds = 20,

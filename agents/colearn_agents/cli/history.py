@@ -14,6 +14,7 @@ from colearn_agents.chain_history import ballots_by_seat, history_document, read
 from colearn_agents.cli.output import console
 from colearn_agents.live import LEGEND, ballots_heading, ballots_text, outcome_text
 from colearn_chain.errors import ConfigError
+from colearn_chain.rounds import Closing
 from colearn_chain.storage import cid_of
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from colearn_chain.chain.contract import ExperimentContract
     from colearn_chain.rounds import ClosedRound, Round
 
-_CID_END = 8
-"""How many characters tell CIDs apart: all begin alike, and 40 bits at the end are enough for any history."""
+_CID_END = 6
+"""How many characters tell CIDs apart for the eye: all begin alike; the whole of them are in the JSON."""
 
 
 def connect(url: str, address: str) -> ExperimentContract:
@@ -37,16 +38,21 @@ def connect(url: str, address: str) -> ExperimentContract:
         ConfigError: the URL or the address is none.
         ChainError: the node does not answer.
     """
-    from eth_utils.address import is_address, to_checksum_address  # noqa: PLC0415 - with web3, 0.5 s of CPU
-
     from colearn_chain.chain.contract import ExperimentContract  # noqa: PLC0415 - likewise
     from colearn_chain.chain.node import Node  # noqa: PLC0415 - likewise
 
-    if not is_address(address):
+    return ExperimentContract(Node.connect(url), _checked_address(address))
+
+
+def _checked_address(text: str) -> Address:
+    from eth_utils.address import is_hex_address, to_checksum_address  # noqa: PLC0415 - 0.1 s of CPU
+
+    # capitals are a checksum (EIP-55) unless there are none
+    if not is_hex_address(text) or text not in {text.lower(), to_checksum_address(text)}:
         raise ConfigError(
-            f"{address!r} is no address: 0x and 40 hex digits, capitals as in its checksum or none"
+            f"{text!r} is no address: 0x and 40 hex digits, capitals as in its checksum or none"
         )
-    return ExperimentContract(Node.connect(url), Address(to_checksum_address(address)))
+    return Address(to_checksum_address(text))
 
 
 def show_history(contract: ExperimentContract, *, as_json: bool) -> None:
@@ -90,36 +96,34 @@ def _members(checked: CheckedHistory) -> Table:
 
 
 def _rounds(checked: CheckedHistory) -> Table:
+    days = {f"{_moment(closed):%Y-%m-%d}" for closed in checked.closed}
+    date, clock = (days.pop(), "%H:%M:%S") if len(days) == 1 else ("UTC", "%Y-%m-%d %H:%M:%S")
     table = Table(box=SIMPLE_HEAD, caption=LEGEND, caption_justify="left", caption_style="dim")
     table.add_column("round", justify="right")
     table.add_column("proposer")
-    table.add_column("proposal\n(CID)", no_wrap=True)
-    table.add_column(f"ballots by seat\n{ballots_heading(checked.seats)}", no_wrap=True)
+    table.add_column("proposal")
+    table.add_column(f"by seat\n{ballots_heading(checked.seats)}", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
-    table.add_column("closed by")
-    table.add_column("closed at\n(chain, UTC)", no_wrap=True)
+    table.add_column("closed by", no_wrap=True)
+    table.add_column(f"closed at\n{date}", no_wrap=True)
     for closed in checked.closed:
-        table.add_row(*_closed_cells(closed, checked))
+        how, when = _CLOSINGS[closed.round.closing], f"{_moment(closed):{clock}}"
+        table.add_row(*_cells(closed.number, closed.round, checked), how, when)
     if checked.open_round is not None:
         table.add_row(*_cells(checked.open_number or 0, checked.open_round, checked), "", "")
     return table
 
 
 _CLOSINGS = {
-    "COMPLETE": "all ballots",
-    "DEADLINE": "deadline",
-    "CERTAIN": "certainty",
-    "PASSED": "passed turn",
+    Closing.COMPLETE: "all votes",
+    Closing.DEADLINE: "deadline",
+    Closing.CERTAIN: "certainty",
+    Closing.PASSED: "passing",
 }
 
 
-def _closed_cells(closed: ClosedRound, checked: CheckedHistory) -> list[RenderableType]:
-    at = datetime.fromtimestamp(closed.round.time, UTC)
-    return [
-        *_cells(closed.number, closed.round, checked),
-        _CLOSINGS[closed.round.closing.name],
-        f"{at:%Y-%m-%d %H:%M:%S}",
-    ]
+def _moment(closed: ClosedRound) -> datetime:
+    return datetime.fromtimestamp(closed.round.time, UTC)
 
 
 def _cells(number: int, shown: Round, checked: CheckedHistory) -> list[RenderableType]:
@@ -135,4 +139,4 @@ def _cells(number: int, shown: Round, checked: CheckedHistory) -> list[Renderabl
 
 def short_cid(digest: Digest) -> str:
     """The end of a digest's CID; empty where nothing was proposed."""
-    return "" if digest == NO_DIGEST else f"...{cid_of(digest)[-_CID_END:]}"
+    return "" if digest == NO_DIGEST else f"…{cid_of(digest)[-_CID_END:]}"

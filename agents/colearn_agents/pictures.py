@@ -1,0 +1,76 @@
+"""A run's two pictures: the scores with the baselines, and who voted what."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from colearn_chain.results import VoteMark
+from colearn_chain.rounds import Ballot, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from colearn_agents.baselines import Comparison
+    from colearn_agents.scorebook import RoundScores
+
+SCORES = "scores.png"
+VOTES = "votes.png"
+
+_MARKS = {
+    Ballot.NONE: VoteMark.SILENT,
+    Ballot.APPROVE: VoteMark.APPROVED,
+    Ballot.REJECT: VoteMark.REJECTED,
+    Ballot.UNAVAILABLE: VoteMark.UNAVAILABLE,
+}
+
+
+def draw_pictures(folder: Path, rounds: Sequence[RoundScores], comparison: Comparison) -> None:
+    """Write ``scores.png`` and ``votes.png``.
+
+    Args:
+        folder: where to.
+        rounds: round 0 (the first weights) and all that were played.
+        comparison: what to compare with.
+
+    Raises:
+        ConfigError: matplotlib is missing, or a file cannot be written.
+    """
+    from colearn_chain.plotting import draw_scores, draw_votes  # noqa: PLC0415 - late: an extra
+
+    played = rounds[1:]
+    accepted = [each.outcome is Status.ACCEPTED for each in played]
+    scores = [[math.nan if held.test is None else held.test for held in each.held] for each in rounds]
+    draw_scores(
+        folder / SCORES,
+        scores,
+        score_name="test accuracy",
+        baselines=_baselines(comparison),
+        accepted=accepted,
+    )
+    draw_votes(
+        folder / VOTES,
+        [_marks(each) for each in played],
+        accepted=accepted,
+        learners=[f"learner {index}" for index in range(len(rounds[0].held))],
+    )
+
+
+def _baselines(comparison: Comparison) -> dict[str, float]:
+    return {
+        "alone, as often trained": comparison.alone.mean,
+        "alone, until own votes say stop": comparison.alone_stopped.mean,
+        "best of them alone": max(comparison.alone.best, comparison.alone_stopped.best),
+        "all data in one place": max(comparison.pooled.mean, comparison.pooled_stopped.mean),
+    }
+
+
+def _marks(played: RoundScores) -> list[VoteMark]:
+    return [_mark(played, learner) for learner in range(len(played.ballots))]
+
+
+def _mark(played: RoundScores, learner: int) -> VoteMark:
+    if learner == played.proposer:
+        return VoteMark.PASSED if played.outcome is Status.SKIPPED else VoteMark.PROPOSED
+    return _MARKS[played.ballots[learner] or Ballot.NONE]
