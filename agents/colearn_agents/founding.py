@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from colearn_agents.events import sent
+from colearn_agents.events import ignore, sent
 from colearn_chain.artefacts import ExperimentSpec, Score
 from colearn_chain.chain import Account, ExperimentContract, Sender, embedded_chain
 from colearn_chain.errors import ConfigError, InvalidWeights
@@ -13,17 +13,30 @@ from colearn_chain.types import RoundNumber
 from colearn_chain.weights import WeightSchema, codec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from colearn_agents.events import Observer
     from colearn_agents.settings import GroupSettings
-    from colearn_chain.chain import EmbeddedChain, Receipt
+    from colearn_chain.chain import Node, Receipt
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.storage import ArtefactStore
+    from colearn_chain.types import Address, Timestamp
     from colearn_chain.weights import NamedArrays
 
 BEFORE = RoundNumber(0)
 """The time before the first round."""
+
+
+class Chain(Protocol):
+    """A chain of one's own, whose clock is set by hand."""
+
+    node: Node
+
+    def now(self) -> Timestamp:
+        """Return the latest block's time."""
+
+    def advance_to(self, timestamp: int) -> None:
+        """Set the clock forward."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +51,7 @@ class Founding:
         members: send the learners', by index.
     """
 
-    chain: EmbeddedChain
+    chain: Chain
     contract: ExperimentContract
     spec: ExperimentSpec
     organizer: Sender
@@ -49,9 +62,17 @@ def found(
     settings: GroupSettings,
     learners: Sequence[MachineLearningInterface],
     store: ArtefactStore,
-    observe: Observer,
+    observe: Observer = ignore,
+    start_chain: Callable[[Sequence[Address]], Chain] = embedded_chain,
 ) -> Founding:
     """Start a chain, deploy the contract, let everybody join, and open the first round.
+
+    Args:
+        settings: the rules, and the seed of the accounts.
+        learners: by index.
+        store: where the spec is published.
+        observe: told of the transactions.
+        start_chain: makes a chain on which these addresses have money.
 
     Raises:
         ConfigError: a setting is out of its range, eth-tester is missing, or the learners' weights do not
@@ -62,7 +83,7 @@ def found(
     accounts = [
         Account.seeded(f"colearn-chain group {settings.seed}", at) for at in range(settings.learners + 1)
     ]
-    chain = embedded_chain([account.address for account in accounts])
+    chain = start_chain([account.address for account in accounts])
     organizer, *members = (Sender(chain.node, account) for account in accounts)
     arrays = _first_weights(learners)
     spec = _spec(settings, chain, arrays)
@@ -89,7 +110,7 @@ def _first_weights(learners: Sequence[MachineLearningInterface]) -> NamedArrays:
     return first
 
 
-def _spec(settings: GroupSettings, chain: EmbeddedChain, arrays: NamedArrays) -> ExperimentSpec:
+def _spec(settings: GroupSettings, chain: Chain, arrays: NamedArrays) -> ExperimentSpec:
     return ExperimentSpec(
         name=f"a group of {settings.learners}, seed {settings.seed}",
         rules=settings.rules(chain.now()),
