@@ -76,16 +76,11 @@ class ArtefactStore:
             InvalidArtefact: the spec or the weights are larger than anybody would fetch.
             StorageError: the store or the disk refused.
         """
+        _check_first_size(WeightSchema.of(arrays).most_bytes())
         spec.weight_schema.check(arrays)
         data = spec.to_bytes()
         with self._folder() as folder:
-            size = _write_weights(arrays, folder).size
-            if size > MOST_FIRST_WEIGHTS:
-                raise InvalidArtefact(
-                    f"first weights of {size} bytes; {MOST_FIRST_WEIGHTS} are allowed",
-                    subject=WEIGHTS_FILE,
-                    value=size,
-                )
+            write_weights(arrays, folder / WEIGHTS_FILE)
             (folder / SPEC_FILE).write_bytes(data)
             return self._storage.put(folder)
 
@@ -141,6 +136,15 @@ class ArtefactStore:
     def _folder(self) -> Iterator[Path]:
         with storage_errors(f"work in {self._scratch}"), staging(self._scratch) as folder:
             yield folder
+
+
+def _check_first_size(size: int) -> None:
+    if size > MOST_FIRST_WEIGHTS:
+        raise InvalidArtefact(
+            f"first weights of {size} bytes; {MOST_FIRST_WEIGHTS} are allowed",
+            subject=WEIGHTS_FILE,
+            value=size,
+        )
 
 
 def _write_weights(arrays: NamedArrays, folder: Path) -> WeightsFile:

@@ -131,7 +131,7 @@ def _fill(file: BinaryIO, raw: NDArray[np.uint8], name: str) -> None:
     done = 0
     while done < len(raw):
         count = file.readinto(raw[done:])  # type: ignore[attr-defined]  # an unbuffered file has it
-        if not count:
+        if not count:  # pragma: no cover - somebody cut the file after its size was checked
             raise InvalidWeights(f"the file ends within {name!r}", subject=name)
         done += count
 

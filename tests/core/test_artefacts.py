@@ -158,6 +158,27 @@ def test_canonical_json_known() -> None:
     assert canonical_json(value) == b'{"a":"\xc3\xa9","b":[1,1.0,1e-07,null]}'
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"a":1,"a":1}', "'a' stands there twice"),
+        (b'[{"a":{"b":1,"c":2,"b":3}}]', "'b' stands there twice"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "Infinity"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'"\xff"', "utf-8"),
+        (b"[1,]", "char"),
+        (b"9" * 5000, "digits"),
+        (b"", "char"),
+    ],
+    ids=["duplicate", "inner-duplicate", "nan", "infinity", "deep", "bytes", "comma", "endless", "empty"],
+)
+def test_json_that_is_none(data: bytes, why: str) -> None:
+    """Doubled keys, numbers that are none and nesting without end are refused as what they are."""
+    with pytest.raises(ValueError, match=why):
+        strict_json(data)
+
+
 def test_json_that_nobody_can_write() -> None:
     """NaN, a lone surrogate and a value that holds itself have no JSON."""
     endless: list[Any] = []
@@ -244,6 +265,9 @@ def test_wrong_field_is_named() -> None:
     with pytest.raises(InvalidArtefact) as caught:
         Manifest.from_bytes(edited(MANIFEST, "weights.size", -1))
     assert (caught.value.subject, caught.value.value) == ("weights.size", -1)
+    with pytest.raises(InvalidArtefact) as caught:
+        Manifest.from_bytes(edited(MANIFEST, "more", 1))
+    assert (caught.value.subject, caught.value.value) == ("more", 1)
 
 
 def spellings() -> dict[str, bytes]:

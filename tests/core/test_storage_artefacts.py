@@ -186,6 +186,14 @@ def test_publishing_what_peers_would_refuse(store: ArtefactStore, storage: Direc
         store.publish_proposal(dataclasses.replace(CLAIM, round=RoundNumber(0)), ARRAYS, None)
 
 
+def test_first_weights_that_nobody_would_fetch(store: ArtefactStore) -> None:
+    """First weights are fetched before the schema is known, so their size is bounded for all experiments."""
+    huge = {"w": np.broadcast_to(np.uint8(0), (2**32,))}
+    spec = SPEC.model_copy(update={"weight_schema": WeightSchema.of(huge)})
+    with pytest.raises(InvalidArtefact, match="first weights of"):
+        store.publish_spec(spec, huge)
+
+
 # Attacks
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from colearn_chain.errors import ContentNotFound, InvalidArtefact, StorageError
 from colearn_chain.storage import DirectoryStorage, cid_of, digest_of
+from colearn_chain.storage.folders import file_cid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,7 @@ def test_damaged_content_is_replaced_when_put_again(
 
 
 def _damage(lies: Path, damage: str, aside: Path) -> None:
+    """Do to a stored folder what failing disks and other users do."""
     match damage:
         case "flipped":
             (lies / "a.json").write_bytes(b"[]")
@@ -163,6 +165,25 @@ def test_pipe_in_the_store(store: DirectoryStorage, root: Path, source: Path, tm
     os.mkfifo(lies / "a.json")
     with pytest.raises(InvalidArtefact, match=r"a\.json is not a regular file"):
         store.get(digest_of(lies.name), tmp_path / "into", LIMITS)
+
+
+def test_single_file_that_is_none(tmp_path: Path) -> None:
+    """A file is read only where it is a regular one: no pipe that keeps the reader waiting, no link."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidArtefact, match="pipe is not a regular file"):
+        file_cid(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"{}")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with pytest.raises(OSError, match="link"):
+        file_cid(tmp_path / "link")
+
+
+def test_file_cid_is_kubos(tmp_path: Path) -> None:
+    """The CIDs that Kubo 0.44 answered for a file of one chunk and for one of two."""
+    (tmp_path / "small").write_bytes(b'{"format":"example/1"}')
+    (tmp_path / "large").write_bytes(bytes(i * i % 251 for i in range(300_000)))
+    assert file_cid(tmp_path / "small") == "bafkreihwngxzdrltvwga6dxknntbuxsduybithv72fziunoogyxxjmnmzi"
+    assert file_cid(tmp_path / "large") == "bafybeiaonqbk5bmmvndbjzopqvvo4ufdwfajgoviyddtaoigrsu2qs26ki"
 
 
 def test_leftovers_of_a_killed_process(store: DirectoryStorage, root: Path, source: Path) -> None:

@@ -261,6 +261,7 @@ NOT_CANONICAL = {
     "duplicate-name": f'{{"a":{A_TEXT},"a":{A_TEXT},"b":{B_TEXT}}}',
     "duplicate-field": f'{{"a":{A_TEXT[:-1]},"dtype":"F32"}},"b":{B_TEXT}}}',
     "unsorted": f'{{"b":{B_TEXT},"a":{A_TEXT}}}',
+    "unsorted-back-to-back": f'{{"b":{A_TEXT},"a":{B_TEXT}}}',
     "space": f'{{"a": {A_TEXT},"b":{B_TEXT}}}',
     "leading-space": f' {{"a":{A_TEXT},"b":{B_TEXT}}}',
     "too-much-padding": f'{{"a":{A_TEXT},"b":{B_TEXT}}}' + " " * 8,
@@ -359,6 +360,7 @@ def test_open_dimension_out_of_its_range(path: Path, floor: int, size: int) -> N
 
 
 def _roomy_open(tensor: TensorSchema) -> WeightSchema:
+    """A schema of this tensor and one more, so that a file's size alone does not refuse it."""
     return WeightSchema(tensors={"w": tensor, "zz": TensorSchema(dtype="U8", shape=(None,), open_cap=1024)})
 
 
