@@ -1,0 +1,126 @@
+"""How artefacts are written as text: content ids, and JSON that has one form."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colearn_chain.artefacts import cid_of, digest_of
+from colearn_chain.canonical_json import canonical_json, strict_json
+from colearn_chain.errors import InvalidArtefact
+from colearn_chain.types import Digest
+
+# Content ids
+
+
+def test_known_cids() -> None:
+    """The CIDs of two folders as Kubo 0.44 printed them, and their digests by base32 alone."""
+    for cid in (
+        "bafybeihyonntzjc4adarluj7gdur76pawsubsy4oupgux3ms7tgwqjmfgm",
+        "bafybeibzt7m5xlve46onjihdxwum44dmxgovwqwxnmbscima6ieo2shof4",
+    ):
+        digest = digest_of(cid)
+        assert digest == base64.b32decode(cid[1:].upper() + "======")[4:]
+        assert cid_of(digest) == cid
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_digest_and_cid_are_one(raw: bytes) -> None:
+    """Every digest has one CID, and the CID leads back."""
+    cid = cid_of(Digest(raw))
+    assert cid.startswith("bafybei")
+    assert digest_of(cid) == raw
+
+
+@pytest.mark.parametrize(
+    "cid",
+    [
+        "",
+        "b",
+        "bafybei",
+        "bafybeihyonntzjc4adarluj7gdur76pawsubsy4oupgux3ms7tgwqjmfg",
+        "bafybeihyonntzjc4adarluj7gdur76pawsubsy4oupgux3ms7tgwqjmfgmaa",
+        "BAFYBEIHYONNTZJC4ADARLUJ7GDUR76PAWSUBSY4OUPGUX3MS7TGWQJMFGM",
+        "bafybeihyonntzjc4adarluj7gdur76pawsubsy4oupgux3ms7tgwqjmfgn",
+        "bafkreihwngxzdrltvwga6dxknntbuxsduybithv72fziunoogyxxjmnmzi",
+        "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n",
+        "bafybeihyonntzjc4adarluj7gdur76pawsubsy4oupgux3ms7tgwqjmf\u00e9m",
+        "../../../etc/passwd",
+    ],
+)
+def test_text_that_is_no_folders_cid(cid: str) -> None:
+    """Another length, capitals, stray bits, a file's CID, version 0: none of them is a folder's CIDv1."""
+    with pytest.raises(InvalidArtefact) as caught:
+        digest_of(cid)
+    assert caught.value.value == cid
+
+
+def test_digest_of_another_length() -> None:
+    """A digest has 32 bytes."""
+    with pytest.raises(InvalidArtefact):
+        cid_of(Digest(b"short"))
+
+
+# Canonical JSON
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda part: (
+        st.lists(part, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), part)
+    ),
+    max_leaves=6,
+)
+
+
+@given(json_values)
+def test_canonical_json_is_one_form(value: Any) -> None:
+    """What is read from canonical JSON is written again as the same bytes."""
+    data = canonical_json(value)
+    assert canonical_json(strict_json(data)) == data
+
+
+def test_canonical_json_known() -> None:
+    """Keys sorted, no white space, UTF-8 as it is, shortest numbers."""
+    value = {"b": [1, 1.0, 1e-7, None], "a": "\u00e9"}
+    assert canonical_json(value) == b'{"a":"\xc3\xa9","b":[1,1.0,1e-07,null]}'
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"a":1,"a":1}', "'a' stands there twice"),
+        (b'[{"a":{"b":1,"c":2,"b":3}}]', "'b' stands there twice"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "Infinity"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'"\xff"', "utf-8"),
+        (b"[1,]", "char"),
+        (b"9" * 5000, "digits"),
+        (b"", "char"),
+    ],
+    ids=["duplicate", "inner-duplicate", "nan", "infinity", "deep", "bytes", "comma", "endless", "empty"],
+)
+def test_json_that_is_none(data: bytes, why: str) -> None:
+    """Doubled keys, numbers that are none and nesting without end are refused as what they are."""
+    with pytest.raises(ValueError, match=why):
+        strict_json(data)
+
+
+def test_json_that_nobody_can_write() -> None:
+    """NaN, a lone surrogate and a value that holds itself have no JSON."""
+    endless: list[Any] = []
+    endless.append(endless)
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (float("nan"), "\ud800", endless, deep):
+        with pytest.raises(ValueError):  # noqa: PT011 - its subclasses differ
+            canonical_json(value)
