@@ -126,7 +126,7 @@ class LearnerAgent:
         self._chronicle = Chronicle(contract, self._terms.experiment, self._terms.spec_digest)
         self._claim: ProposalClaim | None = None
         self._hopeless: tuple[tuple[RoundNumber, Digest], _Hindrance] | None = None
-        self._stopped = False
+        self._stopped: Stop | None = None
 
     @property
     def address(self) -> Address:
@@ -142,12 +142,14 @@ class LearnerAgent:
         """Read one snapshot and do the one thing that it calls for.
 
         Returns:
-            What was done; ``Wait`` or ``Stop`` where there was nothing to do, or what there was has to be
-            tried again later.
+            What was done; ``Wait`` where there was nothing to do, or what there was has to be tried again
+            later; after a ``Stop`` nothing else ever.
 
         Raises:
             TransportError: the node failed, or the journal's disk; the next step tries again.
         """
+        if self._stopped is not None:
+            return self._stopped
         snapshot = self._contract.snapshot(self.address)
         try:
             return self._act(snapshot)
@@ -229,9 +231,7 @@ class LearnerAgent:
 
     def _vote(self, snapshot: Snapshot, action: Vote, lack: _Hindrance | None) -> Action:
         number, digest = snapshot.number, snapshot.round_digest
-        judged = self._journal.judged(number, digest)
-        if judged is None:
-            judged = self._judge(snapshot, lack)
+        judged = self._journal.judged(number, digest) or self._judge(snapshot, lack)
         if isinstance(judged, Wait):
             return judged
         ballot = Ballot(judged.ballot)
@@ -275,12 +275,11 @@ class LearnerAgent:
     def _stop(self, snapshot: Snapshot, action: Stop, lack: _Hindrance | None) -> Action:
         if lack is not None and lack.passing:
             return Wait(until=None)
-        if not self._stopped:
-            self._stopped = True
-            reason = action.reason if lack is None else f"{action.reason}; {lack.reason}"
-            log.info("stopped: %s", reason)
-            self._observe(events.Stopped(round=snapshot.number, learner=self.address, reason=reason))
-        return action
+        self._stopped = action if lack is None else Stop(f"{action.reason}; {lack.reason}")
+        log.info("stopped: %s", self._stopped.reason)
+        stopped = events.Stopped(round=snapshot.number, learner=self.address, reason=self._stopped.reason)
+        self._observe(stopped)
+        return self._stopped
 
     def _sent(self, call: str, number: RoundNumber, receipt: Receipt, digest: Digest | None = None) -> None:
         """Record a transaction that was mined."""

@@ -17,9 +17,7 @@ from colearn_agents.settings import GroupSettings
 from colearn_agents.stalling import StallWatch
 from colearn_chain.artefacts import LearnerContext, experiment_id
 from colearn_chain.errors import ConfigError
-from colearn_chain.rounds import Stop, Wait
-from colearn_chain.rounds.lifecycle import voters_of
-from colearn_chain.rounds.roster import seats_of
+from colearn_chain.rounds import Phase, Stop, Wait, seats_of, voters_of
 from colearn_chain.storage import ArtefactStore, DirectoryStorage
 
 if TYPE_CHECKING:
@@ -84,6 +82,7 @@ class Group:
         self._chronicle = _chronicle(founding.contract)
         self._stalls = StallWatch(settings.stall_rounds)
         self._stalled: Stalled | None = None
+        self._last_word = ""
         self._journals = [Journal.open(path) for path in _journal_paths(folder, settings.learners)]
         self.agents = tuple(
             LearnerAgent(
@@ -141,6 +140,7 @@ class Group:
             while self._stalled is None:
                 actions = [agent.step() for agent in self.agents if self._stalled is None]
                 if all(isinstance(action, Stop) for action in actions):
+                    self._end()
                     break
                 if all(isinstance(action, Stop | Wait) for action in actions):
                     self._pass_time(actions)
@@ -168,6 +168,8 @@ class Group:
 
     def _saw(self, event: Event) -> None:
         self._forward(event)
+        if isinstance(event, events.Stopped):
+            self._last_word = event.reason
         if isinstance(event, events.Sent) and event.closed_round:
             closed = self._closed(event.round)
             self._forward(closed)
@@ -205,11 +207,18 @@ class Group:
             self._chain.advance_to(min(later))
             return
         snapshot = self.contract.snapshot(self.organizer)
-        phase = snapshot.phase.name.lower()
+        active = snapshot.active.bit_count()
         reason = (
-            f"nobody can act: the experiment is {phase}, with {snapshot.active.bit_count()} learners active"
+            f"nobody can act: the experiment is {snapshot.phase.name.lower()}, {active} learners are active"
         )
         self._note(events.Stalled(round=snapshot.number, reason=reason))
+
+    def _end(self) -> None:
+        """All have stopped: a stall, unless all rounds are closed."""
+        snapshot = self.contract.snapshot(self.organizer)
+        if snapshot.phase is not Phase.FINISHED:
+            reason = f"all learners have stopped; the last one said: {self._last_word}"
+            self._note(events.Stalled(round=snapshot.number, reason=reason))
 
 
 def _context(settings: GroupSettings, index: int) -> LearnerContext:

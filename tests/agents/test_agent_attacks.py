@@ -107,7 +107,7 @@ def wrong_dtype(table: Table) -> Digest:
 
 def extra_tensor(table: Table) -> Digest:
     """One tensor more."""
-    return honest(table, **GOOD, backdoor=np.zeros(1))
+    return honest(table, vector=GOOD["vector"], backdoor=np.zeros(1))
 
 
 def missing_tensor(table: Table) -> Digest:
