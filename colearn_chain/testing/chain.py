@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 from collections import Counter, defaultdict, deque
 from enum import Enum, auto
 from pathlib import Path
@@ -180,6 +181,8 @@ def anvil_chain(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - the caller's program
         try:
             chain = AnvilChain(f"http://{_listening(process)}")
+            # It goes on telling of every request, and stands still when nobody reads that.
+            threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
             for account in accounts:
                 chain.fund(account)
             yield chain
