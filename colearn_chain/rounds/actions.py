@@ -136,20 +136,27 @@ def next_action(view: View, me: Address, now: Timestamp) -> Action:
             greater than the deadline.
     """
     snapshot = view.snapshot
-    ahead = snapshot.number if snapshot.round.status.is_open else snapshot.number + 1
     if view.missing_key is not None and snapshot.joined and snapshot.last_round >= snapshot.number:
         return AskKey(view.missing_key)
     if view.held != snapshot.accepted_digest:
         return Adopt(snapshot.accepted, snapshot.accepted_digest)
-    if snapshot.phase is Phase.FINISHED:
-        return Stop(f"all {view.rules.max_rounds} rounds are closed")
-    if not snapshot.joined:
-        return Stop(f"{me} has not joined")
-    if snapshot.last_round < ahead:
-        return Stop(f"the membership ended with round {snapshot.last_round}")
+    over = _why_over(view, me)
+    if over:
+        return Stop(over)
     if view.asked_keys:
         return ShareKey(*view.asked_keys[0])
     return _between_rounds(view, me, now) if snapshot.phase is Phase.JOINING else _in_round(view, now)
+
+
+def _why_over(view: View, me: Address) -> str:
+    """Why there is nothing left to do but to hold the accepted model; empty: there is."""
+    snapshot = view.snapshot
+    ahead = snapshot.number if snapshot.round.status.is_open else snapshot.number + 1
+    if snapshot.phase is Phase.FINISHED:
+        return f"all {view.rules.max_rounds} rounds are closed"
+    if not snapshot.joined:
+        return f"{me} has not joined"
+    return f"the membership ended with round {snapshot.last_round}" if snapshot.last_round < ahead else ""
 
 
 def _between_rounds(view: View, me: Address, now: Timestamp) -> Action:
