@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.live import Live
 from rich.spinner import Spinner
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
     from colearn_agents.board import Board, Row
 
-LEGEND = (
-    "P proposed   A approved   R rejected   U unavailable: could not be fetched, read or tested   - no ballot"
-)
+LEGEND = "P proposed, A approved, R rejected, U unavailable (not fetched, read or tested), - silent"
 
 _LETTERS = {
     Ballot.NONE: ("-", "dim"),
@@ -98,18 +97,23 @@ def _width(learners: int) -> int:
     return len(str(learners - 1)) + 1
 
 
-def rounds_table(rows: Iterable[Row], *, learners: int, score_name: str) -> Table:
-    """Rounds as a table."""
-    table = Table(caption=LEGEND, caption_justify="left", caption_style="dim", title_justify="left")
+def legend() -> Text:
+    """What the letters mean."""
+    return Text(f"  {LEGEND}", style="dim")
+
+
+def rounds_table(rows: Iterable[Row], *, learners: int, score_name: str) -> RenderableType:
+    """Rounds as a table, and what its letters mean."""
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("round", justify="right")
-    table.add_column("proposer")
+    table.add_column("proposer", min_width=len("learner 15"))
     table.add_column(f"ballots of learner\n{ballots_heading(learners)}", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+    table.add_column("outcome", no_wrap=True, min_width=len("… proposing"))
     table.add_column(f"{score_name}\nof the global model", justify="right")
     table.add_column("elapsed", justify="right")
     for row in rows:
         table.add_row(*_cells(row, learners))
-    return table
+    return Group(table, legend())
 
 
 def _cells(row: Row, learners: int) -> list[RenderableType]:
@@ -178,5 +182,5 @@ class LiveTable:
         self._spinner.update(text=f"{board.doing} ({board.elapsed:.0f} s)")
         return Group(self._table(shown), self._spinner)
 
-    def _table(self, rows: Iterable[Row]) -> Table:
+    def _table(self, rows: Iterable[Row]) -> RenderableType:
         return rounds_table(rows, learners=self._learners, score_name=self._score_name)

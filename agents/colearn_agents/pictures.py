@@ -59,8 +59,8 @@ def draw_pictures(folder: Path, rounds: Sequence[RoundScores], comparison: Compa
 
 def _baselines(comparison: Comparison) -> dict[str, float]:
     return {
-        "alone, as often trained": comparison.alone.mean,
-        "alone, until own votes say stop": comparison.alone_stopped.mean,
+        "alone, trained as often": comparison.alone.mean,
+        "alone, until vote data says stop": comparison.alone_stopped.mean,
         "best of them alone": max(comparison.alone.best, comparison.alone_stopped.best),
         "all data in one place": max(comparison.pooled.mean, comparison.pooled_stopped.mean),
     }

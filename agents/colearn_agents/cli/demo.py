@@ -23,7 +23,9 @@ from colearn_agents.pictures import draw_pictures
 from colearn_agents.records import make_folder, write_json, write_scores
 from colearn_agents.scorebook import ScoreBook
 from colearn_agents.stopwatch import Stopwatch
+from colearn_chain.errors import LearnerError
 from colearn_chain.rounds import Status
+from colearn_chain.storage import cid_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from colearn_agents.baselines import Comparison
     from colearn_agents.chain_history import CheckedHistory
     from colearn_agents.events import Event
+    from colearn_agents.factories import Factory
     from colearn_agents.group import GroupSettings
     from colearn_chain.ml_interface import Weights
 
@@ -44,6 +47,7 @@ LEFT = ("history.json", "scores.csv", "scores.png", "votes.png", "results.json",
 class Watched:
     """A run in sight of everybody who counts, times and prints it."""
 
+    factory: Factory
     settings: GroupSettings
     folder: Path
     out: Console
@@ -74,7 +78,7 @@ class Watched:
             for watcher in (self.book, self.effort, board):
                 watcher.observe(event)
 
-        factory = self.stopwatch.timed(load_factory(FACTORY))
+        factory = self.stopwatch.timed(self.factory)
         group = Group.create(factory, self.settings, self.folder, observe)
         self.book.addresses = group.addresses
         group.run()
@@ -90,39 +94,39 @@ def run_demo(settings: GroupSettings, asked: Path | None) -> None:
         ColearnError: the run failed.
     """
     need("demo", "eth_tester", "matplotlib", "sklearn")
+    factory = load_factory(FACTORY)
     folder = make_folder(asked, DEFAULT_FOLDER)
     out = console()
     out.print(report.introduction(settings), end="\n\n")
-    watched = Watched(settings, folder, out)
+    watched = Watched(factory, settings, folder, out)
     group = watched.play()
     if watched.book.stalled:
-        out.print(f"\n[bold]Stalled:[/bold] {watched.book.stalled}")
+        out.print(f"\nStalled: {watched.book.stalled}", style="bold")
     checked = read_history(group.contract)
-    comparison = _compared(out, settings, _collective(group, checked), watched.effort.trainings)
+    party = Party(factory=factory, count=settings.learners, seed=settings.seed, arguments=settings.arguments)
+    comparison = _compared(out, party, _collective(group, checked), watched.effort.trainings)
     costs = _costs(watched, group)
     _leave(folder, watched.book, checked, comparison, costs)
     _tell(out, settings, checked, comparison, costs)
-    out.print(f"\nEverything is in [bold]{folder}[/bold]: {', '.join(LEFT)}.", soft_wrap=True)
+    out.print(f"\nEverything is in {folder}: {', '.join(LEFT)}.", style="bold", soft_wrap=True)
 
 
 def _collective(group: Group, checked: CheckedHistory) -> Weights:
-    """The model that the chain accepted last, from a learner that holds it."""
+    """The model that the chain accepted last, from a learner that holds it.
+
+    Raises:
+        LearnerError: none does.
+    """
     accepted = [closed.round.digest for closed in checked.closed if closed.round.status is Status.ACCEPTED]
     digest = accepted[-1] if accepted else checked.history.spec_digest
-    holder = next(index for index, agent in enumerate(group.agents) if agent.held == digest)
-    return group.learners[holder].mli_get_current_weights()
+    for agent, learner in zip(group.agents, group.learners, strict=True):
+        if agent.held == digest:
+            return learner.mli_get_current_weights()
+    raise LearnerError(f"no learner holds the model that was accepted last, {cid_of(digest)}")
 
 
-def _compared(out: Console, settings: GroupSettings, collective: Weights, trainings: int) -> Comparison:
-    party = Party(
-        factory=load_factory(FACTORY),
-        count=settings.learners,
-        seed=settings.seed,
-        arguments=settings.arguments,
-    )
-    out.print(
-        "\nFor comparison, the same learners now train alone, and one model on all data.", soft_wrap=True
-    )
+def _compared(out: Console, party: Party, collective: Weights, trainings: int) -> Comparison:
+    out.print("\nFor comparison, the same learners now train alone, and one model on all data.", end="\n\n")
     with out.status("") as status:
         return compare(party, collective, trainings, lambda name: status.update(f"training: {name}"))
 
@@ -156,7 +160,7 @@ def _tell(
 ) -> None:
     out.print(report.results_table(comparison))
     out.print(report.by_learner(comparison), end="\n\n")
-    out.print(f"[bold]{report.verdict(comparison)}[/bold]", end="\n\n")
+    out.print(report.verdict(comparison), style="bold", end="\n\n")
     if settings.arguments.get("alpha") is not None:
         out.print(report.UNEQUAL, end="\n\n")
     out.print(report.costs_table(costs))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
 from colearn_agents.cli.output import console
-from colearn_agents.live import LEGEND, ballots_heading, ballots_text, outcome_text
+from colearn_agents.live import ballots_heading, ballots_text, legend, outcome_text
 from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import Closing
 from colearn_chain.storage import cid_of
@@ -78,6 +78,7 @@ def history_tables(checked: CheckedHistory) -> Iterator[RenderableType]:
     yield Text(f"Experiment {checked.experiment}, as of block {checked.block_number}")
     yield _members(checked)
     yield _rounds(checked)
+    yield legend()
     yield Text(
         f"{len(checked.closed)} rounds closed, now {checked.phase.name.lower()}.\n"
         "Checked: this is what the rules allow and what the contract's history hash commits to,\n"
@@ -90,22 +91,24 @@ def _members(checked: CheckedHistory) -> Table:
     for heading in ("seat", "learner", "rounds"):
         table.add_column(heading)
     for made in checked.history.memberships:
-        last = "" if made.last_round == NO_END else str(made.last_round)
-        table.add_row(str(made.seat), made.learner, f"{made.first_round} to {last}".rstrip())
+        rounds = f"from {made.first_round}"
+        if made.last_round != NO_END:
+            rounds += f" to {made.last_round}"
+        table.add_row(str(made.seat), made.learner, rounds)
     return table
 
 
 def _rounds(checked: CheckedHistory) -> Table:
     days = {f"{_moment(closed):%Y-%m-%d}" for closed in checked.closed}
-    date, clock = (days.pop(), "%H:%M:%S") if len(days) == 1 else ("UTC", "%Y-%m-%d %H:%M:%S")
-    table = Table(box=SIMPLE_HEAD, caption=LEGEND, caption_justify="left", caption_style="dim")
+    date, clock = (days.pop(), "%H:%M:%S") if len(days) == 1 else ("", "%Y-%m-%d %H:%M:%S")
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("round", justify="right")
     table.add_column("proposer")
     table.add_column("proposal")
     table.add_column(f"by seat\n{ballots_heading(checked.seats)}", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     table.add_column("closed by", no_wrap=True)
-    table.add_column(f"closed at\n{date}", no_wrap=True)
+    table.add_column(f"closed (UTC)\n{date}", no_wrap=True)
     for closed in checked.closed:
         how, when = _CLOSINGS[closed.round.closing], f"{_moment(closed):{clock}}"
         table.add_row(*_cells(closed.number, closed.round, checked), how, when)

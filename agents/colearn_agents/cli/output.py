@@ -20,7 +20,7 @@ def console() -> Console:
     if reconfigure is not None:
         reconfigure(errors="replace")
     fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-    return Console(width=fixed, highlight=False)
+    return Console(width=fixed, highlight=False, markup=False)
 
 
 def score(value: float | None) -> str:
