@@ -16,8 +16,9 @@
     ├── LearnerError               a learner's own code failed or returned what the interface forbids
     └── ConfigError                the operator: a file, an option, a missing extra
 
-A mistake in this project's own code is none of these: it stays a ``RuntimeError`` or an ``AssertionError``. Adapters let no
-foreign exception out: they raise one of these ``from`` it. Each class carries what was wrong as attributes, not only as text.
+A mistake in this project's own code is none of these: it stays a ``RuntimeError`` or an ``AssertionError``.
+Adapters let no foreign exception out: they raise one of these ``from`` it. Each class carries what was wrong
+as attributes, not only as text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class ColearnError(Exception):
     """The root of the tree; never raised itself."""
 
 
-class ProtocolViolation(ColearnError):  # noqa: N818 - named after what happened
+class ProtocolViolation(ColearnError):
     """A peer sent or did what the protocol forbids.
 
     Attributes:
@@ -94,11 +95,11 @@ class ContentNotFound(StorageError):
         self.content = content
 
 
-class ContractReverted(ColearnError):  # noqa: N818 - named after what happened
+class ContractReverted(ColearnError):
     """The contract refused a call.
 
     Attributes:
-        name: the Solidity name of the custom error, such as ``DeadlinePassed``; ``""`` when the contract gave none.
+        name: the Solidity name of the custom error, such as ``DeadlinePassed``; ``""`` when there is none.
         values: the error's arguments by their Solidity names.
     """
 

@@ -1,7 +1,7 @@
 """The Machine Learning Interface (MLI): what a learner has to do, whoever calls it.
 
-The names are those of the public colearn library, so that a learner written for it runs here by changing its imports.
-This module imports no machine-learning framework.
+The names are those of the public colearn library, so that a learner written for it runs here by changing its
+imports. This module imports no machine-learning framework.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Weights(BaseModel):
 class DiffPrivConfig(BaseModel):
     """How to train with differential privacy (DP-SGD, Abadi et al. 2016, arXiv:1607.00133).
 
-    ``max_grad_norm`` is the L2 norm that each example's gradient is clipped to; ``noise_multiplier`` is the standard
-    deviation of the noise over that norm.
+    ``max_grad_norm`` is the L2 norm that each example's gradient is clipped to; ``noise_multiplier`` is the
+    standard deviation of the noise over that norm.
     """
 
     target_epsilon: float
@@ -60,9 +60,9 @@ class DiffPrivConfig(BaseModel):
 class ProposedWeights(BaseModel):
     """Weights after a test on the learner's own data.
 
-    ``vote_score`` is measured on the data that the vote is about, ``test_score`` on data that never influence a vote
-    (NaN when there are none). ``vote`` is True for an improvement over the current weights, False for none, and None
-    where no vote was asked for.
+    ``vote_score`` is measured on the data that the vote is about, ``test_score`` on data that never influence
+    a vote (NaN when there are none). ``vote`` is True for an improvement over the current weights, False for
+    none, and None where no vote was asked for.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -92,7 +92,7 @@ class ColearnModel(BaseModel):
 
 
 class MachineLearningInterface(abc.ABC):
-    """A learner: it trains on private data, tests others' weights on them, and holds the current model."""
+    """A learner: trains on private data, tests others' weights on them, and holds the current model."""
 
     @abc.abstractmethod
     def mli_propose_weights(self) -> Weights:
