@@ -161,11 +161,9 @@ def _give_first_weights(model: Any, sample: tuple[Any, Any], classes: npt.NDArra
         model.learning_rate_init = _NO_STEP
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Got `batch_size`"
-            )  # one row is meant to be fewer than a batch
+            warnings.filterwarnings("ignore", message="Got `batch_size`")  # one row is no batch, on purpose
             model.partial_fit(*sample, **known)
-    except (ValueError, TypeError) as error:
+    except Exception as error:
         raise ConfigError(f"{type(model).__name__} cannot be set up: {error}") from error
     if _layout(model) == _LAYERED:
         model.learning_rate_init = rate

@@ -148,7 +148,11 @@ def _focus(axes: Axes, table: npt.NDArray[np.float64], levels: Sequence[float]) 
         low = lowest
     elif math.isfinite(mean[0]):
         axes.annotate(
-            f"↓ begins at {mean[0]:.3f}", xy=(0, 0.02), xycoords=("data", "axes fraction"), fontsize=9, color=INK
+            f"↓ begins at {mean[0]:.3f}",
+            xy=(0, 0.02),
+            xycoords=("data", "axes fraction"),
+            fontsize=9,
+            color=INK,
         )
     axes.set_ylim(low - margin, high + margin)
 
