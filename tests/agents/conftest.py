@@ -67,11 +67,12 @@ class Table:
         *,
         storage: Storage | None = None,
         journal: Journal | None = None,
+        contract: Any = None,
     ) -> LearnerAgent:
         """A party's agent; its learner wants what all want, if none is given."""
         return LearnerAgent(
             StepLearner(TARGET) if learner is None else learner,
-            contract=self.contract,
+            contract=self.contract if contract is None else contract,
             sender=self.founding.members[index],
             store=self.store(storage),
             journal=Journal.in_memory() if journal is None else journal,
