@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from colearn_agents.events import ignore, sent
+from colearn_agents.guarded import GuardedLearner
 from colearn_chain.artefacts import ExperimentSpec, Score
 from colearn_chain.chain import Account, ExperimentContract, Sender, embedded_chain
 from colearn_chain.errors import ConfigError, InvalidWeights
 from colearn_chain.types import RoundNumber
-from colearn_chain.weights import WeightSchema, codec_of
+from colearn_chain.weights import WeightSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,9 +99,7 @@ def found(
 
 def _first_weights(learners: Sequence[MachineLearningInterface]) -> NamedArrays:
     """The first learner's weights, from which all start; the others' have to look the same."""
-    first, *others = (
-        codec_of(learner).weights_to_arrays(learner.mli_get_current_weights().weights) for learner in learners
-    )
+    first, *others = (GuardedLearner(learner).current() for learner in learners)
     schema = WeightSchema.of(first)
     for index, arrays in enumerate(others, start=1):
         try:

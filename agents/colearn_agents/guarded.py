@@ -65,6 +65,18 @@ class GuardedLearner:
         self._codec = codec_of(learner)
         self.unsure = True
 
+    def current(self) -> NamedArrays:
+        """Return the current weights.
+
+        Raises:
+            LearnerError: the learner failed, or has none.
+            InvalidWeights: they cannot be written as arrays.
+        """
+        weights = self._called("mli_get_current_weights", self._learner.mli_get_current_weights, Weights)
+        if weights.weights is None:
+            raise LearnerError("mli_get_current_weights returned no weights")
+        return _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))
+
     def propose(self) -> TrainedArrays:
         """Train.
 

@@ -42,14 +42,14 @@ class StallWatch:
         passed = sum(closed.closing is Closing.PASSED for closed in self._fruitless)
         lapsed = len(self._fruitless) - len(refused) - passed
         if refused:
-            yield f"{_count(len(refused), 'proposal')} refused: none improved enough voters' scores"
+            yield f"{_count(len(refused), 'proposal')} refused, since none improved enough voters' scores"
         if failed:
-            yield f"{_count(failed, 'of them')} unavailable to some voters"
+            yield f"{failed} of them unavailable to some voters"
         if passed:
-            yield f"{_count(passed, 'turn')} passed: their proposers had nothing to propose"
+            yield f"{_count(passed, 'turn')} passed, since their proposers had nothing to propose"
         if lapsed:
             yield f"{_count(lapsed, 'proposal window')} ran out"
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 or what == "of them" else f"{number} {what}s"
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
