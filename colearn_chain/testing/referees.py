@@ -61,6 +61,29 @@ class Referee(Protocol):
         """Who has the role; the zero address: nobody."""
 
 
+def refusal(
+    referee: Referee, function: str, sender: Address, now: int, *arguments: Any
+) -> tuple[str, dict[str, Any]]:
+    """Name and values of the error of a call that must be refused.
+
+    Raises:
+        AssertionError: the call was taken, or changed something although it was refused.
+    """
+    before = _state(referee)
+    try:
+        referee.call(function, sender, now, *arguments)
+    except RuleBroken as broken:
+        if _state(referee) != before:
+            raise AssertionError(f"{function} was refused, and yet changed something") from broken
+        return broken.name, broken.values
+    raise AssertionError(f"{function} was not refused")
+
+
+def _state(referee: Referee) -> object:
+    snapshot = referee.snapshot(READER, 0)
+    return snapshot, referee.rounds(), referee.memberships(), referee.learners(), referee.organizer()
+
+
 class ModelReferee:
     """The reference model."""
 
