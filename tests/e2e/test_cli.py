@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +14,9 @@ from colearn_agents.cli import app
 from colearn_agents.cli.failures import EXIT_CODES, ExitCode
 from colearn_chain import __version__
 
-COMMAND = str(Path(sys.executable).with_name("colearn-chain"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DIGITS = "colearn_backends.digits:learner"
 RUN = ["simulate", DIGITS]
 
@@ -123,6 +125,13 @@ def test_folder_that_holds_something_is_refused(command: list[str], tmp_path: Pa
     assert [each.name for each in tmp_path.iterdir()] == ["history.json"]
 
 
+# a shell's background jobs, and their children, are born with SIGINT ignored
+LISTENING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from colearn_agents.cli import main
+main()
+"""
 WITHOUT = "import sys; sys.modules[{0!r}] = None; from colearn_agents.cli import main; main()"
 
 
@@ -146,16 +155,14 @@ def test_missing_extra_is_said_before_anything_begins(missing: str, tmp_path: Pa
 def test_interrupted_demo_leaves_one_sentence(tmp_path: Path) -> None:
     """Ctrl-C in the middle of a run: exit code 130, no traceback."""
     with subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, "demo", "--learners", "2", "--rounds", "10000"],
+        [sys.executable, "-c", LISTENING, "demo", "--learners", "2", "--rounds", "10000"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as demo:
         assert demo.stdout is not None
-        assert any(
-            line.startswith("round") for line in demo.stdout
-        )  # it comes at once, though this is a pipe
+        assert any(line.startswith("round") for line in demo.stdout)  # at once, though this is a pipe
         demo.send_signal(signal.SIGINT)
         _, complaint = demo.communicate()
     assert demo.returncode == ExitCode.INTERRUPTED

@@ -140,7 +140,7 @@ def test_output_in_a_pipe_has_no_escape_codes(twice: tuple[Path, str]) -> None:
 
 def test_unequal_data_stall_and_the_demo_says_why(tmp_path: Path) -> None:
     """Ten rounds without an accepted proposal end the run, and the cure is named."""
-    options = ["--alpha", "0.05", "--rounds", "15", "--seed", "1", "--out", str(tmp_path)]
+    options = ["--learners", "3", "--alpha", "0.05", "--rounds", "15", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, ["demo", *options])
     assert result.exit_code == ExitCode.DONE, result.stderr
     printed = " ".join(result.stdout.split())

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from colearn_agents.cli.failures import EXIT_CODES, reported
+from colearn_agents.cli.failures import EXIT_CODES, need, reported
 
 app = typer.Typer(
     name="colearn-chain",
@@ -76,6 +76,7 @@ def demo(  # noqa: PLR0913 - each is an option
     data and an agent of its own.
     """
     with reported(verbose=verbose):
+        need("demo", "eth_tester", "matplotlib", "sklearn")
         from colearn_agents.cli.demo import run_demo
         from colearn_agents.group import GroupSettings
 
@@ -115,6 +116,8 @@ def simulate(  # noqa: PLR0913 - each is an option
     that has index, count, seed, spec and arguments.
     """
     with reported(verbose=verbose):
+        if driver is Driver.CHAIN:
+            need("local", "eth_tester")
         from colearn_agents.cli.simulate import run_simulation
         from colearn_agents.group import GroupSettings
 

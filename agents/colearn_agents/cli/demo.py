@@ -11,7 +11,6 @@ from colearn_agents.baselines import Party, compare
 from colearn_agents.board import Board
 from colearn_agents.chain_history import history_document, read_history
 from colearn_agents.cli import report
-from colearn_agents.cli.failures import need
 from colearn_agents.cli.history import history_tables
 from colearn_agents.cli.output import console
 from colearn_agents.cli.report import Costs
@@ -90,10 +89,9 @@ def run_demo(settings: GroupSettings, asked: Path | None) -> None:
     """Play, compare, report, and leave everything in a folder.
 
     Raises:
-        ConfigError: something is missing, or the folder cannot be had.
+        ConfigError: the folder cannot be had.
         ColearnError: the run failed.
     """
-    need("demo", "eth_tester", "matplotlib", "sklearn")
     factory = load_factory(FACTORY)
     folder = make_folder(asked, DEFAULT_FOLDER)
     out = console()

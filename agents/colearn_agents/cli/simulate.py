@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from colearn_agents.cli.failures import need
 from colearn_agents.cli.output import console, score
 from colearn_agents.factories import load_factory
 from colearn_agents.records import make_folder, run_document, write_json, write_runs
@@ -43,11 +42,9 @@ def run_simulation(
         out: where to write; see `make_folder`.
 
     Raises:
-        ConfigError: the factory is not to be had, something is missing, or the folder cannot be had.
+        ConfigError: the factory or the folder cannot be had.
         ColearnError: a run failed.
     """
-    if driver == "chain":
-        need("local", "eth_tester")
     factory = load_factory(name)
     folder = make_folder(out, DEFAULT_FOLDER)
     terminal = console()
