@@ -28,8 +28,7 @@ def played(rules: Rules) -> Experiment:
     experiment = experiment.join(Call(CYD, BEGIN), bytes(32)).propose(by_ann, RoundNumber(1), MODEL)
     experiment = experiment.cast_vote(by_bob, RoundNumber(1), MODEL, Ballot.APPROVE)
     experiment = experiment.pass_turn(by_bob, RoundNumber(2)).propose(Call(CYD, BEGIN), RoundNumber(3), WORSE)
-    experiment = experiment.cast_vote(by_ann, RoundNumber(3), WORSE, Ballot.UNAVAILABLE).resign(by_bob)
-    return experiment
+    return experiment.cast_vote(by_ann, RoundNumber(3), WORSE, Ballot.UNAVAILABLE).resign(by_bob)
 
 
 def lapsed(rules: Rules) -> Experiment:
