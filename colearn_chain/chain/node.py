@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from web3 import HTTPProvider, Web3
 from web3.datastructures import NamedElementOnion
 from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
 
 from colearn_chain.chain.reverts import contract_reverted
 from colearn_chain.errors import ChainError, ConfigError
@@ -22,7 +23,7 @@ from colearn_chain.types import Address, Timestamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from web3.types import RPCEndpoint, RPCResponse
+    from web3.types import RPCResponse
 
 BlockIdentifier = int | Literal["latest", "safe", "finalized", "earliest"]
 """A block by its number or by its place in the chain."""
@@ -223,18 +224,13 @@ class Node:
 
     def _request(self, method: str, *params: object) -> Any:
         try:
-            response: RPCResponse = self._send(method_name(method), list(params))
+            response: RPCResponse = self._send(RPCEndpoint(method), list(params))
         except (OSError, ValueError, Web3Exception) as error:
             # Only the kind: its text can hold the node's address, and with it the operator's key.
             raise ChainError(
                 f"the node {self._name} did not answer {method}: {type(error).__name__}"
             ) from error
         return _result(method, response)
-
-
-def method_name(method: str) -> RPCEndpoint:
-    """Return a method's name in web3.py's type."""
-    return method  # type: ignore[return-value]
 
 
 def quantity(value: object) -> int:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web3 import Web3
 
-from colearn_chain.chain import ExperimentContract, Node
+from colearn_chain.chain import ExperimentContract, Node, Receipt
 from colearn_chain.chain.node import RpcError
 from colearn_chain.chain.reverts import contract_reverted
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted
 from colearn_chain.rounds import Status
 from colearn_chain.testing.chain import Fault
-from colearn_chain.types import Address
+from colearn_chain.types import Address, RoundNumber
 
 if TYPE_CHECKING:
     from colearn_chain.testing.experiments import Wire
@@ -72,8 +72,17 @@ def test_a_round_with_an_impossible_word(wire: Wire) -> None:
 def test_a_receipt_that_makes_no_sense(wire: Wire, receipt: dict[str, Any]) -> None:
     """A receipt without its parts is a chain error, and waiting for a sensible one goes on."""
     wire.provider.answer("eth_getTransactionReceipt", receipt)
-    assert wire.world.contract.pass_turn(wire.sender(), 1).succeeded  # type: ignore[arg-type]
+    assert wire.world.contract.pass_turn(wire.sender(), RoundNumber(1)).succeeded
     assert wire.provider.calls["eth_getTransactionReceipt"] == 2
+
+
+def test_another_contracts_events_are_not_the_experiments(wire: Wire) -> None:
+    """A log that another contract left in the same transaction is not taken for this one's."""
+    receipt = wire.world.contract.pass_turn(wire.world.senders[1], RoundNumber(1))
+    raw = dict(wire.world.chain.node.receipt(receipt.transaction_hash) or {})
+    assert Receipt.from_rpc(raw) == receipt
+    raw["logs"] = [{**log, "address": wire.world.addresses[6]} for log in raw["logs"]]
+    assert Receipt.from_rpc(raw).events == ()
 
 
 def test_a_block_that_the_node_does_not_have(wire: Wire) -> None:

@@ -260,6 +260,18 @@ def test_fees_are_asked_for_again_after_eleven_blocks(wire: Wire) -> None:
     assert wire.provider.calls["eth_maxPriorityFeePerGas"] == 0
 
 
+def test_own_receipts_keep_fees_fresh(wire: Wire) -> None:
+    """Who sends often never asks for fees again, and offers what its last block calls for."""
+    sender = wire.sender()
+    propose(wire, sender)
+    wire.provider.calls.clear()
+    for _ in range(15):
+        wire.world.contract.ask_key(sender, ONE)
+    base = int(wire.world.chain.node.block(wire.world.chain.node.block_number() - 1)["baseFeePerGas"])
+    assert fields(sent(wire)[-1])["maxFeePerGas"] == 4 * base + 10**9
+    assert wire.provider.calls == {"eth_estimateGas": 15, SEND: 15, RECEIPT: 15}
+
+
 def test_the_operators_bound_holds(wire: Wire) -> None:
     """Nothing above the operator's bound is offered; a chain that asks more is an error naming both."""
     generous = wire.sender(fees=FeePolicy(max_fee=10**9, priority_fee=5))
@@ -305,8 +317,7 @@ def test_what_is_no_key_is_refused_without_showing_it(key: Any) -> None:
     """An exception about a key says nothing of the key."""
     with pytest.raises(ConfigError) as refused:
         Account(key)
-    assert "short" not in str(refused.value)
-    assert "ff" not in str(refused.value).replace("offers", "")
+    assert not any(shown in str(refused.value) for shown in ("short", "ff", "ab" * 32))
     assert refused.value.__context__ is None
 
 
