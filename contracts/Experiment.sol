@@ -188,7 +188,7 @@ contract Experiment is IExperiment {
     /// @inheritdoc IExperiment
     function contribute(uint256 number, bytes32 digest) external {
         Round current = _rounds[number];
-        if (current.status() != Status.Proposing) revert NotProposing(number, current.status());
+        if (!current.isAt(Status.Proposing)) revert NotProposing(number, current.status());
         uint256 until = CONTRIBUTION_WINDOW == 0 ? 0 : current.time() - PROPOSAL_WINDOW + CONTRIBUTION_WINDOW;
         if (block.timestamp > until) revert ContributionsClosed(number, until);
         _requireMember(number);
@@ -219,8 +219,7 @@ contract Experiment is IExperiment {
         if (!COUNT_PROPOSER && seat == current.proposer()) revert ProposerHasNoBallot(msg.sender, number);
         _requireProposed(number, digest);
         if (ballot == 0 || ballot > uint8(type(Ballot).max)) revert InvalidBallot(ballot);
-        Ballot earlier = current.ballotAt(seat);
-        if (earlier != Ballot.None) revert AlreadyVoted(msg.sender, number, earlier);
+        if (current.hasVoted(seat)) revert AlreadyVoted(msg.sender, number, current.ballotAt(seat));
         emit Voted(number, msg.sender, Ballot(ballot));
         _record(number, current.withBallot(seat, Ballot(ballot)), digest);
     }
@@ -250,10 +249,9 @@ contract Experiment is IExperiment {
     /// @inheritdoc IExperiment
     function advance(uint256 number) external {
         Round current = _rounds[number];
-        Status status = current.status();
-        if (!current.isOpen()) revert NotOpen(number, status);
+        if (!current.isOpen()) revert NotOpen(number, current.status());
         if (block.timestamp <= current.time()) revert DeadlineNotPassed(number, current.time());
-        if (status == Status.Proposing) {
+        if (current.isAt(Status.Proposing)) {
             _close(number, current, 0, Status.Skipped, Closing.Deadline);
         } else {
             _close(number, current, _digests[number], _outcome(current), Closing.Deadline);
@@ -477,7 +475,7 @@ contract Experiment is IExperiment {
         if (signer == address(0)) reason = Skip.BadSignature;
         else if (!member.covers(number)) reason = Skip.NotMember;
         else if (!COUNT_PROPOSER && seat == current.proposer()) reason = Skip.NoBallot;
-        else if (current.ballotAt(seat) != Ballot.None) reason = Skip.AlreadyVoted;
+        else if (current.hasVoted(seat)) reason = Skip.AlreadyVoted;
         else {
             emit Voted(number, signer, ballot);
             return current.withBallot(seat, ballot);
@@ -508,7 +506,7 @@ contract Experiment is IExperiment {
 
     function _requireVoting(uint256 number) private view returns (Round current) {
         current = _rounds[number];
-        if (current.status() != Status.Voting) revert NotVoting(number, current.status());
+        if (!current.isAt(Status.Voting)) revert NotVoting(number, current.status());
         if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
     }
 
@@ -519,7 +517,7 @@ contract Experiment is IExperiment {
 
     function _requireProposer(uint256 number) private view returns (Round current) {
         current = _rounds[number];
-        if (current.status() != Status.Proposing) revert NotProposing(number, current.status());
+        if (!current.isAt(Status.Proposing)) revert NotProposing(number, current.status());
         if (block.timestamp > current.time()) revert DeadlinePassed(number, current.time());
         if (_requireMember(number) != current.proposer()) revert NotProposer(msg.sender, number, current.proposer());
     }
@@ -543,7 +541,7 @@ contract Experiment is IExperiment {
             bool skipped = status == Status.Skipped;
             bool proposer = past.proposer() == seat;
             bool proposed = proposer && status != Status.Proposing && !skipped;
-            if (proposed || past.ballotAt(seat) != Ballot.None) revert TookPart(learner, number_);
+            if (proposed || past.hasVoted(seat)) revert TookPart(learner, number_);
             if (past.closing() == Closing.Deadline && proposer == skipped && ++misses == IDLE_ROUNDS) return;
         }
         revert TooFewMisses(learner, misses, IDLE_ROUNDS);

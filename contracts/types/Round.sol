@@ -111,8 +111,17 @@ library RoundLibrary {
     }
 
     function isOpen(Round self) internal pure returns (bool) {
-        Status s = self.status();
-        return s == Status.Proposing || s == Status.Voting;
+        return self.isAt(Status.Proposing) || self.isAt(Status.Voting);
+    }
+
+    /// @notice Whether this is where the round stands; cheaper than `status() ==`, which has to check its range.
+    function isAt(Round self, Status status_) internal pure returns (bool) {
+        return uint8(Round.unwrap(self) >> STATUS) == uint8(status_);
+    }
+
+    /// @notice Whether there is a ballot at a position.
+    function hasVoted(Round self, uint8 position) internal pure returns (bool) {
+        return (self.voted() >> position) & 1 == 1;
     }
 
     /// @notice The ballot at a position, which is the voter's seat.
