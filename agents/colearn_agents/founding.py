@@ -16,6 +16,8 @@ from colearn_chain.weights import WeightSchema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from web3 import Web3
+
     from colearn_agents.events import Observer
     from colearn_agents.settings import GroupSettings
     from colearn_chain.chain import Node, Receipt
@@ -32,6 +34,7 @@ class Chain(Protocol):
     """A chain of one's own, whose clock is set by hand."""
 
     node: Node
+    web3: Web3
 
     def now(self) -> Timestamp:
         """Return the latest block's time."""
@@ -59,6 +62,11 @@ class Founding:
     members: tuple[Sender, ...]
 
 
+def party_account(seed: int, party: int) -> Account:
+    """The organizer's account (party 0) or that of learner ``party - 1``; anybody can derive them."""
+    return Account.seeded(f"colearn-chain group {seed}", party)
+
+
 def found(
     settings: GroupSettings,
     learners: Sequence[MachineLearningInterface],
@@ -81,9 +89,7 @@ def found(
         InvalidWeights: the learners' weights cannot be written as arrays.
         LearnerError: a learner does not say what its weights are.
     """
-    accounts = [
-        Account.seeded(f"colearn-chain group {settings.seed}", at) for at in range(settings.learners + 1)
-    ]
+    accounts = [party_account(settings.seed, party) for party in range(settings.learners + 1)]
     chain = start_chain([account.address for account in accounts])
     organizer, *members = (Sender(chain.node, account) for account in accounts)
     arrays = _first_weights(learners)

@@ -144,6 +144,8 @@ class Models:
 
     def _hold(self, fetched: FetchedProposal, claim: ProposalClaim) -> None:
         """Put it into the own store, so that what is accepted is held by more than its proposer."""
+        if self._store.has(fetched.digest):  # then it was fetched from there, and verified
+            return
         arrays = self._arrays(fetched.digest, claim)
         held = self._store.publish_proposal(claim, arrays, fetched.manifest.training_summary())
         if held != fetched.digest:

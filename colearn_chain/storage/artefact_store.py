@@ -132,6 +132,14 @@ class ArtefactStore:
             _check_weights_file(manifest.weights, folder / WEIGHTS_FILE)
             return FetchedProposal(digest, manifest, read_weights(folder / WEIGHTS_FILE, schema))
 
+    def has(self, digest: Digest) -> bool:
+        """Whether the store keeps something under this digest; only fetching verifies what it is.
+
+        Raises:
+            StorageError: the store did not answer.
+        """
+        return self._storage.has(digest)
+
     @contextmanager
     def _folder(self) -> Iterator[Path]:
         with storage_errors(f"work in {self._scratch}"), staging(self._scratch) as folder:

@@ -247,6 +247,10 @@ def test_a_proposer_approves_nothing_before_it_holds_it(table: Table) -> None:
             """Keep."""
             return own.put(folder)
 
+        def has(self, digest: Digest) -> bool:
+            """Say what is kept."""
+            return own.has(digest)
+
     table.settle(table.agent(0), table.agent(1, storage=OwnFirst()))
     assert own.has(table.snapshot().round_digest)
 

@@ -237,7 +237,8 @@ def test_a_proposal_that_arrives_late_is_still_approved(table: Table) -> None:
 
 def test_a_full_store_approves_nothing(table: Table) -> None:
     """What cannot be put into the own store is not approved, however good it is."""
-    storage = FaultyStorage(table.storage, lambda call, _: StorageFault.NO_ANSWER if call == "put" else None)
+    full = {"put": StorageFault.NO_ANSWER, "has": StorageFault.ABSENT}
+    storage = FaultyStorage(table.storage, lambda call, _: full.get(call))
     agent = table.agent(1, storage=storage)
     agent.step()
     table.propose(0, honest(table))
