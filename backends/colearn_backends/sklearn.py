@@ -293,6 +293,10 @@ _EXPECTED_WARNINGS: tuple[type[Warning], ...] = (
 )
 
 
+_INTERRUPTED = "Training interrupted by user"
+"""What scikit-learn's perceptrons make of Ctrl-C: a warning."""
+
+
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Run with one BLAS thread, and without warnings that say nothing to a learner's user.
@@ -307,8 +311,10 @@ def _undisturbed() -> Iterator[None]:
         for category in _EXPECTED_WARNINGS:
             warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", message="Got `batch_size`")
-        warnings.filterwarnings("error", message="Training interrupted by user")
+        warnings.filterwarnings("error", message=_INTERRUPTED)
         try:
             yield
         except UserWarning as warning:
-            raise KeyboardInterrupt from warning
+            if _INTERRUPTED in str(warning):
+                raise KeyboardInterrupt from warning
+            raise

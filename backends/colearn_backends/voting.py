@@ -94,12 +94,12 @@ class ScoreKeeper:
     def judge(self, arrays: NamedArrays) -> tuple[Scores, bool]:
         """Return the scores of these weights, and whether they improve on the held ones.
 
-        The held weights themselves never do.
+        The held weights themselves never do: their score is remembered, and a tie is no improvement.
         """
-        digest = weights_digest(arrays)
-        scores = self._scores_by(digest, arrays)
-        better = is_improvement(scores.vote, self._held.vote, minimise=self._minimise, margin=self._margin)
-        return scores, better and digest != self._held_digest
+        scores = self.scores(arrays)
+        return scores, is_improvement(
+            scores.vote, self._held.vote, minimise=self._minimise, margin=self._margin
+        )
 
     def hold(self, arrays: NamedArrays) -> None:
         """Take these weights as the held ones: what later proposals are compared with."""

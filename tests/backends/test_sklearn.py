@@ -125,6 +125,24 @@ def test_an_interrupt_during_training_is_not_swallowed() -> None:
         learner.mli_propose_weights()
 
 
+class Warns(SGDClassifier):  # type: ignore[misc]
+    """Has something to say of its own."""
+
+    def partial_fit(self, features: Any, labels: Any, classes: Any = None, **options: Any) -> Any:
+        """Train, and warn on anything but the first row."""
+        if len(labels) > 1:
+            warnings.warn("the data look odd", UserWarning, stacklevel=2)
+        return super().partial_fit(features, labels, classes=classes, **options)
+
+
+def test_warnings_of_an_estimator_are_its_users_business() -> None:
+    """Only what says nothing is silenced; a warning is neither lost nor taken for Ctrl-C."""
+    with pytest.warns(UserWarning, match="look odd"):
+        make(Warns(loss="log_loss")).mli_propose_weights()
+    with pytest.raises(LearnerError, match="look odd"):
+        make(Warns(loss="log_loss")).mli_propose_weights()
+
+
 def test_a_scorer_that_breaks_leaves_the_weights() -> None:
     """A failure in a test is a LearnerError, and the current weights are what they were."""
     answers = iter([0.5])
@@ -142,16 +160,25 @@ def test_the_callers_estimator_is_not_touched() -> None:
     assert not hasattr(estimator, "coef_")
 
 
-def test_vote_data_changed_by_the_caller_do_not_change_votes() -> None:
-    """The vote sample is fixed at the start."""
-    features, labels = blobs(seed=1)
-    learner = make(vote_data=(features, labels))
-    proposal = learner.mli_propose_weights()
-    before = learner.mli_test_weights(proposal).vote_score
-    features[...] = 0
-    labels[...] = 0
-    again = make(vote_data=blobs(seed=1)).mli_test_weights(proposal).vote_score
-    assert learner.mli_test_weights(proposal).vote_score == before == again
+def test_data_changed_by_the_caller_change_nothing() -> None:
+    """The samples are fixed at the start, for votes as for training."""
+    train, vote = blobs(seed=0), blobs(seed=1)
+    learner = make(train_data=train, vote_data=vote)
+    for array in (*train, *vote):
+        array[...] = 0
+    ours, expected = learner.mli_propose_weights(), make().mli_propose_weights()
+    assert same(ours.weights, expected.weights)
+    assert learner.mli_test_weights(ours).vote_score == make().mli_test_weights(ours).vote_score
+
+
+def test_more_epochs_go_further() -> None:
+    """Two passes are one pass and another one, with the optimizer going on between them."""
+    estimator = SGDClassifier(loss="log_loss", shuffle=False, random_state=0)
+    twice = make(estimator, epochs=2, shuffle=False).mli_propose_weights().weights
+    kept = make(estimator, shuffle=False, need_reset_optimizer=False)
+    for _ in range(2):
+        kept.mli_accept_weights(kept.mli_propose_weights())
+    assert same(twice, arrays(kept))
 
 
 def test_a_learner_may_lack_a_class() -> None:

@@ -16,11 +16,12 @@ from colearn_chain.driver import (
     set_equal_weights,
 )
 from colearn_chain.errors import LearnerError
+from colearn_chain.ml_interface import Weights
 from colearn_chain.results import VoteMark
 from colearn_chain.testing.learners import FailingLearner, Phase, StepLearner
 
 if TYPE_CHECKING:
-    from colearn_chain.ml_interface import MachineLearningInterface, Weights
+    from colearn_chain.ml_interface import MachineLearningInterface
 
 TARGET = [1.0]
 
@@ -43,6 +44,26 @@ def test_a_proposer_that_fails_skips_its_round() -> None:
     assert result.notes == ["learner 0 failed in mli_propose_weights: RuntimeError: told to fail at propose"]
     assert [held(learner) for learner in learners] == [0.0, 0.0]
     assert result.test_scores == [-1.0, -1.0]
+
+
+class TrainsInPlace(StepLearner):
+    """Hands out its own array and fails after it has written to it."""
+
+    def mli_get_current_weights(self) -> Weights:
+        """Lend the array."""
+        return Weights(weights={"vector": self._vector})
+
+    def mli_propose_weights(self) -> Weights:
+        """Spoil the array and fail."""
+        self._vector += 5
+        raise RuntimeError("told to fail")
+
+
+def test_a_proposer_that_trains_on_its_own_arrays_is_put_back() -> None:
+    """What is put back are copies from before the round, whatever the learner did to what it handed out."""
+    learners = [TrainsInPlace(TARGET), StepLearner(TARGET)]
+    assert collective_learning_round(learners, 0.5, 0).skipped
+    assert held(learners[0]) == 0
 
 
 def test_a_voter_that_fails_does_not_approve() -> None:
