@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from colearn_agents.board import Board, Row
 
-LEGEND = "P proposed, A approved, R rejected, U unavailable (not fetched, read or tested), - silent"
+LEGEND = "P proposed, A approved, R rejected, U could not fetch or read it, - silent"
 
 _LETTERS = {
     Ballot.NONE: ("-", "dim"),
@@ -44,7 +44,10 @@ _OUTCOMES = {
     Status.SKIPPED: ("- skipped", "dim"),
 }
 
-_MOST_LETTERS = 16
+_MOST_SPACED = 8
+"""With more learners than this, letters stand close together, each below the last digit of its number."""
+
+_MOST_LETTERS = 24
 """More learners than this are counted, not listed."""
 
 _AROUND_THE_ROWS = 9
@@ -67,17 +70,15 @@ def ballots_text(ballots: Mapping[int, Ballot], proposer: int | None, learners: 
     """
     if learners > _MOST_LETTERS:
         return _counted(ballots)
-    text = Text()
-    for learner in range(learners):
-        letter, style = _letter(ballots.get(learner), is_proposer=learner == proposer)
-        text.append(letter.ljust(_width(learners)), style=style)
-    return text
+    seats = range(learners)
+    letters = [_letter(ballots.get(learner), is_proposer=learner == proposer) for learner in seats]
+    return Text(_gap(learners)).join(Text(letter, style) for letter, style in letters)
 
 
 def _letter(ballot: Ballot | None, *, is_proposer: bool) -> tuple[str, str]:
     if is_proposer and not ballot:
         return "P", "bold blue"
-    return ("", "") if ballot is None else _LETTERS[ballot]
+    return (" ", "") if ballot is None else _LETTERS[ballot]
 
 
 def _counted(ballots: Mapping[int, Ballot]) -> Text:
@@ -87,14 +88,14 @@ def _counted(ballots: Mapping[int, Ballot]) -> Text:
 
 
 def ballots_heading(learners: int) -> str:
-    """The learners' numbers, each above its letters."""
+    """The last digits of the learners' numbers, each above its letters."""
     if learners > _MOST_LETTERS:
         return ""
-    return "".join(str(learner).ljust(_width(learners)) for learner in range(learners))
+    return _gap(learners).join(str(learner % 10) for learner in range(learners))
 
 
-def _width(learners: int) -> int:
-    return len(str(learners - 1)) + 1
+def _gap(learners: int) -> str:
+    return " " if learners <= _MOST_SPACED else ""
 
 
 def legend() -> Text:
@@ -104,7 +105,7 @@ def legend() -> Text:
 
 def rounds_table(rows: Iterable[Row], *, learners: int, score_name: str) -> RenderableType:
     """Rounds as a table, and what its letters mean."""
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column("round", justify="right")
     table.add_column("proposer", min_width=len("learner 15"))
     table.add_column(f"ballots of learner\n{ballots_heading(learners)}", no_wrap=True)
@@ -145,7 +146,7 @@ class PlainLines:
         number, proposer, ballots, outcome, score, elapsed = (
             str(cell) for cell in _cells(row, self._learners)
         )
-        who = f"round {number:>3}  {proposer:<10}  {ballots} {outcome:<11}"
+        who = f"round {number:>3}  {proposer:<10}  {ballots}  {outcome:<11}"
         line = f"{who}  {self._score_name} {score or '-'}  {elapsed:>7}"
         self._console.print(line, soft_wrap=True, highlight=False)
         self._console.file.flush()

@@ -146,24 +146,28 @@ def test_rows_are_in_order_and_time_goes_on() -> None:
 def test_letters_tell_ballots_apart_without_colour() -> None:
     """Every kind of ballot has a letter of its own, in the learners' order."""
     ballots = {1: Ballot.APPROVE, 2: Ballot.REJECT, 3: Ballot.UNAVAILABLE, 4: Ballot.NONE}
-    assert ballots_text(ballots, 0, 5).plain == "P A R U - "
-    assert ballots_heading(5) == "0 1 2 3 4 "
+    assert ballots_text(ballots, 0, 5).plain == "P A R U -"
+    assert ballots_heading(5) == "0 1 2 3 4"
 
 
 def test_proposer_whose_ballot_counts_shows_its_ballot() -> None:
     """Where the proposer votes too, what it voted is the news."""
-    assert ballots_text({0: Ballot.APPROVE, 1: Ballot.REJECT}, 0, 2).plain == "A R "
+    assert ballots_text({0: Ballot.APPROVE, 1: Ballot.REJECT}, 0, 2).plain == "A R"
 
 
 def test_learner_outside_the_electorate_has_no_letter() -> None:
     """A blank is not a silent vote."""
-    assert ballots_text({0: Ballot.NONE}, None, 2).plain == "-   "
+    assert ballots_text({0: Ballot.NONE}, None, 2).plain == "-  "
 
 
-def test_letters_stay_below_two_digit_numbers() -> None:
-    """From the eleventh learner on, columns are as wide as the heading's numbers."""
-    ballots = dict.fromkeys(range(12), Ballot.APPROVE)
-    assert len(ballots_text(ballots, None, 12).plain) == len(ballots_heading(12))
+@pytest.mark.parametrize("learners", [2, 8, 9, 16, 24])
+def test_every_letter_stands_below_its_learners_digit(learners: int) -> None:
+    """However many there are, heading and letters are laid out alike."""
+    heading = ballots_heading(learners)
+    for learner in range(learners):
+        text = ballots_text({learner: Ballot.REJECT}, None, learners).plain
+        assert len(text) == len(heading)
+        assert heading[text.index("R")] == str(learner % 10)
 
 
 def test_ballots_of_a_crowd_are_counted() -> None:

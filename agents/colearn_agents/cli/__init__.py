@@ -59,7 +59,7 @@ def demo(  # noqa: PLR0913 - each is an option
     *,
     learners: Learners = 5,
     rounds: Rounds = 20,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same history.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same history.")] = 2,
     alpha: Alpha = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over its data for each proposal.")] = 2,
     threshold_bps: Threshold = 5001,

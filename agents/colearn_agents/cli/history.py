@@ -80,14 +80,14 @@ def history_tables(checked: CheckedHistory) -> Iterator[RenderableType]:
     yield _rounds(checked)
     yield legend()
     yield Text(
-        f"{len(checked.closed)} rounds closed, now {checked.phase.name.lower()}.\n"
+        f"Rounds closed: {len(checked.closed)}. The experiment is {checked.phase.name.lower()}.\n"
         "Checked: this is what the rules allow and what the contract's history hash commits to,\n"
         f"0x{history.history_hash.hex()}"
     )
 
 
 def _members(checked: CheckedHistory) -> Table:
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
     for heading in ("seat", "learner", "rounds"):
         table.add_column(heading)
     for made in checked.history.memberships:
@@ -101,14 +101,14 @@ def _members(checked: CheckedHistory) -> Table:
 def _rounds(checked: CheckedHistory) -> Table:
     days = {f"{_moment(closed):%Y-%m-%d}" for closed in checked.closed}
     date, clock = (days.pop(), "%H:%M:%S") if len(days) == 1 else ("", "%Y-%m-%d %H:%M:%S")
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column("round", justify="right")
     table.add_column("proposer")
     table.add_column("proposal")
     table.add_column(f"by seat\n{ballots_heading(checked.seats)}", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     table.add_column("closed by", no_wrap=True)
-    table.add_column(f"closed (UTC)\n{date}", no_wrap=True)
+    table.add_column(f"at (UTC)\n{date}", no_wrap=True)
     for closed in checked.closed:
         how, when = _CLOSINGS[closed.round.closing], f"{_moment(closed):{clock}}"
         table.add_row(*_cells(closed.number, closed.round, checked), how, when)
