@@ -9,7 +9,14 @@ whole, and ``1`` and ``1.0`` are two values.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
+
+DEEPEST = 64
+"""How deeply lists and objects may be nested. Python's own guard, RecursionError, is not relied on: libraries
+raise its limit for the whole process (py-evm to 100,000), and beyond the C stack the interpreter dies."""
+
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def canonical_json(value: object, *, sort_keys: bool = True) -> bytes:
@@ -20,15 +27,12 @@ def canonical_json(value: object, *, sort_keys: bool = True) -> bytes:
         sort_keys: False for a format that fixes the order of its keys itself.
 
     Raises:
-        ValueError: it holds NaN, Infinity, a lone surrogate, a reference to itself, or is nested too deeply.
+        ValueError: it holds NaN, Infinity, a lone surrogate, a reference to itself, or is nested more than
+            ``DEEPEST`` deep.
         TypeError: it holds anything else.
     """
-    try:
-        text = json.dumps(
-            value, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"), allow_nan=False
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    _check_depth(value, DEEPEST)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8")
 
 
@@ -36,12 +40,26 @@ def strict_json(data: bytes) -> Any:
     """Parse UTF-8 JSON in which no key stands twice and every number is one.
 
     Raises:
-        ValueError: it is no such JSON, or is nested too deeply to be parsed.
+        ValueError: it is no such JSON, or is nested more than ``DEEPEST`` deep.
     """
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    _check_text_depth(data)
+    return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
+
+
+def _check_depth(value: object, left: int) -> None:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if inside and not left:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    for each in inside:
+        _check_depth(each, left - 1)
+
+
+def _check_text_depth(data: bytes) -> None:
+    depth = 0
+    for mark in _MARKS.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark[0], 0)
+        if depth > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

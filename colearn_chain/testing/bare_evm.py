@@ -25,7 +25,7 @@ GAS = 30_000_000
 _addresses = itertools.count(0xC0_0000)
 
 
-class Reverted(Exception):  # noqa: N818 - named after what happened
+class Reverted(Exception):
     """The contract refused a call; nothing was changed.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from colearn_chain.artefacts import cid_of, digest_of
 from colearn_chain.canonical_json import canonical_json, strict_json
 from colearn_chain.errors import InvalidArtefact
 from colearn_chain.types import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Content ids
 
@@ -100,7 +104,7 @@ def test_canonical_json_known() -> None:
         (b'[{"a":{"b":1,"c":2,"b":3}}]', "'b' stands there twice"),
         (b"[NaN]", "NaN"),
         (b"[-Infinity]", "Infinity"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "nested more than 64 deep"),
         (b'"\xff"', "utf-8"),
         (b"[1,]", "char"),
         (b"9" * 5000, "digits"),
@@ -124,3 +128,29 @@ def test_json_that_nobody_can_write() -> None:
     for value in (float("nan"), "\ud800", endless, deep):
         with pytest.raises(ValueError):  # noqa: PT011 - its subclasses differ
             canonical_json(value)
+
+
+@pytest.fixture
+def recursion_unbounded() -> Iterator[None]:
+    """The limit that py-evm sets when it is imported; beyond the C stack there is no RecursionError."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+@pytest.mark.usefixtures("recursion_unbounded")
+@pytest.mark.parametrize("text", [b"[" * 500_000, b'{"a":' * 500_000, b'"\\"[' + b"[" * 500_000])
+def test_deep_json_does_not_end_the_interpreter(text: bytes) -> None:
+    """Nesting is bounded by us and not by Python's recursion limit, which others raise."""
+    with pytest.raises(ValueError, match="nested more than 64 deep"):
+        strict_json(text)
+
+
+@given(st.integers(min_value=0, max_value=64))
+def test_nesting_within_the_bound_is_kept(depth: int) -> None:
+    """What is nested 64 deep or less goes through both ways, brackets in strings not counted."""
+    value: Any = '[[[{{{\\"'
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    assert strict_json(canonical_json(value)) == value
