@@ -74,6 +74,20 @@ def test_training_until_stop_passes_a_dip_that_is_shorter_than_the_patience() ->
     assert held(learner) == 3.0
 
 
+def test_training_until_stop_measures_against_the_best_not_the_last() -> None:
+    """To recover from a dip is no improvement while the best is still better."""
+
+    class Recovering(StepLearner):
+        path = iter([3.0, 0.5, 1.0, 1.5, 2.0])
+
+        def mli_propose_weights(self) -> Weights:
+            return vector(next(self.path))
+
+    learner = Recovering([4.0])
+    assert train_until_stop(learner, patience=2) == 3
+    assert held(learner) == 3.0
+
+
 def test_training_until_stop_ends_at_the_bound() -> None:
     """A learner that improves for ever is stopped all the same."""
     assert train_until_stop(StepLearner([1.0], step=0.01), patience=1, most_steps=7) == 7

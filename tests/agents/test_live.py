@@ -246,6 +246,15 @@ def test_learner_that_adopted_late_is_on_record_as_holding_the_older_model() -> 
     assert played.book.round(1).held_round == (1, 1, 0)
 
 
+def test_later_rounds_do_not_change_what_was_held_after_earlier_ones() -> None:
+    """The record of a round is the same whenever it is read."""
+    played = Played([*VOTED, ACCEPTED, *(adopted(each, 1, 0.5) for each in EVERYBODY)])
+    before = played.book.rounds()
+    played.see(closed(2, Status.ACCEPTED, BOB, alice=Ballot.APPROVE, carol=Ballot.APPROVE))
+    played.see(*(adopted(each, 2, 0.9) for each in EVERYBODY))
+    assert played.book.rounds()[:2] == before
+
+
 def test_stalling_is_remembered_with_its_reason() -> None:
     """Why the group gave up is part of the record."""
     played = Played([events.Stalled(round=TWO, reason="nothing was accepted")])
