@@ -208,6 +208,21 @@ def test_first_weights_of_a_perceptron_are_those_of_its_own_fit() -> None:
     assert np.allclose(proposed["intercepts_1"], direct.intercepts_[1], rtol=0, atol=1e-15)
 
 
+def test_a_linear_model_learns_as_by_its_own_fit() -> None:
+    """It begins at zero and at the start of its learning rate's schedule, as scikit-learn itself would."""
+    estimator = SGDClassifier(loss="log_loss", shuffle=False)
+    features, labels = blobs()
+    direct = SGDClassifier(loss="log_loss", shuffle=False).partial_fit(features, labels, classes=range(3))
+    proposed = make(estimator, train_data=(features, labels), shuffle=False).mli_propose_weights().weights
+    assert np.array_equal(proposed["coef_"], direct.coef_)
+
+
+def test_an_estimator_without_a_random_state_gets_one() -> None:
+    """Nothing depends on chance that no seed controls."""
+    learners = [make(MLPClassifier(hidden_layer_sizes=(3,), batch_size=10), seed=4) for _ in range(2)]
+    assert same(arrays(learners[0]), arrays(learners[1]))
+
+
 def test_an_estimator_that_was_fitted_keeps_its_weights() -> None:
     """A model that exists already is where the experiment begins."""
     fitted = log_regression().partial_fit(*blobs(), classes=range(3))
@@ -256,6 +271,7 @@ def test_without_probabilities_the_vote_is_the_estimators_own_score() -> None:
     model = model_of(hinge)
     tested = hinge.mli_test_weights(hinge.mli_get_current_weights())
     assert tested.vote_score == model.score(*blobs(seed=1))
+    assert tested.test_score == model.score(*blobs(seed=2)) != tested.vote_score
     points = np.random.default_rng(0).normal(size=(40, 2))
     regressor = SklearnLearner(SGDRegressor(random_state=0), (points, points[:, 0]), (points, points[:, 0]))
     regressor.mli_accept_weights(regressor.mli_propose_weights())
@@ -286,6 +302,15 @@ def test_weights_that_overflow_are_not_approved() -> None:
         warnings.simplefilter("error")
         tested = learner.mli_test_weights(Weights(weights=huge))
     assert tested.vote is False
+
+
+def test_nan_weights_score_nan() -> None:
+    """Even where the estimator would still predict, as a hinge loss does."""
+    learner = make(SGDClassifier(loss="hinge", random_state=0))
+    broken = {name: array * np.nan for name, array in arrays(learner).items()}
+    tested = learner.mli_test_weights(Weights(weights=broken))
+    assert math.isnan(tested.vote_score)
+    assert math.isnan(tested.test_score)
 
 
 def test_nan_weights_cannot_be_held() -> None:
