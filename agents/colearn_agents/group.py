@@ -5,7 +5,7 @@ Chain, clock and learners are seeded, so that the same seed on the same machine 
 
 from __future__ import annotations
 
-import logging
+import shutil
 from typing import TYPE_CHECKING
 
 from colearn_agents import events
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from colearn_chain.types import Address, RoundNumber
 
 __all__ = ["Group", "GroupSettings"]
-
-log = logging.getLogger(__name__)
 
 
 class Group:
@@ -148,9 +146,10 @@ class Group:
             self.close()
 
     def close(self) -> None:
-        """Close the journals."""
+        """Close the journals, and take away what was only passing through."""
         for journal in self._journals:
             journal.close()
+        shutil.rmtree(self._folder / "scratch", ignore_errors=True)
 
     def index_of(self, address: Address) -> int:
         """A learner's index.

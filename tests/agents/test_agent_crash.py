@@ -7,12 +7,17 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from web3 import Web3
 
 from colearn_agents import events
+from colearn_agents.agent import LearnerAgent
+from colearn_agents.founding import party_account
 from colearn_agents.journal import Journal
-from colearn_chain.errors import ContractReverted, StorageError
+from colearn_chain.chain import ExperimentContract, Node, Patience, Sender
+from colearn_chain.errors import ContractReverted, StorageError, TransportError
 from colearn_chain.ml_interface import DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
 from colearn_chain.rounds import Ballot, Propose, Status, Vote, Wait
+from colearn_chain.testing.chain import Fault, FaultyProvider, HandClock
 from colearn_chain.testing.learners import StepLearner
 from colearn_chain.testing.storage import FaultyStorage, StorageFault
 from colearn_chain.types import RoundNumber
@@ -241,6 +246,32 @@ def test_a_test_that_takes_too_long_is_no_error(table: Table, happens: str) -> N
     learner.arm()
     assert isinstance(agent.step(), Wait)
     assert table.ballots(1)[1] is Ballot.NONE
+
+
+def test_a_node_that_loses_answers_gets_one_ballot(table: Table) -> None:
+    """Whichever answers get lost, the loop is told, and a later step finds the ballot on chain."""
+    provider = FaultyProvider(table.founding.chain.web3.provider)
+    node = Node(Web3(provider))
+    clock = HandClock()
+    agent = LearnerAgent(
+        StepLearner(TARGET),
+        contract=ExperimentContract(node, table.contract.address),
+        sender=Sender(node, party_account(0, 2), patience=Patience(clock=clock, sleep=clock.sleep)),
+        store=table.store(),
+        journal=Journal.in_memory(),
+        observe=table.events.append,
+    )
+    table.settle(table.agent(0))
+    agent.step()
+    provider.inject("eth_call", Fault.UNREACHABLE)
+    with pytest.raises(TransportError):
+        agent.step()
+    provider.inject("eth_sendRawTransaction", *[Fault.LOST_ANSWER] * 3)
+    with pytest.raises(TransportError):
+        agent.step()
+    assert isinstance(agent.step(), Wait)
+    assert table.ballots(1)[1] is Ballot.APPROVE
+    assert node.transaction_count(agent.address) == 2
 
 
 def test_two_agents_of_one_learner_vote_once(table: Table) -> None:

@@ -176,6 +176,7 @@ def test_what_was_published_lies_in_the_folder(tmp_path: Path) -> None:
     """Spec and proposals are in the store by their CIDs, counted byte for byte; journals lie beside."""
     group, _ = played(agreeing, tmp_path, rounds=2)
     cids = {cid_of(group.contract.spec_digest())} | {cid_of(at.digest) for at in group.contract.rounds(1, 2)}
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "journals"}
     assert {path.name for path in (tmp_path / "store").iterdir()} == cids
     assert group.bytes_published() == sum(
         path.stat().st_size for cid in cids for path in (tmp_path / "store" / cid).iterdir()
