@@ -142,15 +142,10 @@ def main() -> None:
     options = parser.parse_args()
     # First of all: a child's peak memory begins with that of its parent.
     imports = {name: importing(arguments) for name, arguments in IMPORTS.items()}
-    print(f"{machine()}\n")
+    system = f"{platform.system()} {platform.machine()}"
+    print(f"Python {platform.python_version()}, {system}, {os.cpu_count()} cores\n")
     print_rounds(measure_all(options.learners, options.rounds), options.learners, options.rounds)
     print_imports(imports)
-
-
-def machine() -> str:
-    """Name what it is measured on."""
-    python, system = platform.python_version(), platform.system()
-    return f"Python {python}, {system} {platform.machine()}, {os.cpu_count()} cores"
 
 
 # ----------------------------------------------------------------------------------------------- importing
