@@ -63,11 +63,11 @@ def introduction(settings: GroupSettings) -> str:
     alpha = settings.arguments.get("alpha")
     split = "equally" if alpha is None else f"unequally (Dirichlet, alpha {alpha:g})"
     return (
-        f"{settings.learners} learners, {settings.rounds} rounds, seed {settings.seed}. Pictures of written "
-        f"digits are split {split}; each learner trains, votes and tests on private parts of its share. What "
-        "travels is weights, in files that are named by their hash; what decides is a contract on a chain "
-        "inside this process. In each round one learner proposes new weights, the others test them and vote, "
-        "and what enough of them approve becomes the model of all."
+        f"{settings.learners} learners, {settings.rounds} rounds, seed {settings.seed}. "
+        f"1,797 pictures of handwritten digits are split {split}; each learner trains, votes and tests on "
+        "private parts of its share. What travels is weights, in files that are named by their hash; what "
+        "decides is a contract on a chain inside this process. In each round one learner proposes new "
+        "weights, the others test them and vote, and what enough of them approve becomes the model of all."
     )
 
 
