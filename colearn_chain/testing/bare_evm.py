@@ -53,7 +53,7 @@ class BareContract:
     """
 
     def __init__(self, initcode: bytes, sender: Address) -> None:
-        self._place = next(_addresses).to_bytes(20, "big")
+        self._place = to_canonical_address(next(_addresses).to_bytes(20, "big"))
         self.address = Address(to_checksum_address(self._place))
         self.chain_id: int = _machine().state.execution_context.chain_id
         creation = Message(
@@ -85,7 +85,8 @@ def _machine() -> VirtualMachineAPI:
 def _applied(message: Message, now: int) -> bytes:
     """What the message returns; its effects stay, unless it reverts."""
     state = _machine().state
-    state.execution_context._timestamp = now  # noqa: SLF001 - py-evm has no door for it
+    # py-evm has no door for it
+    state.execution_context._timestamp = now  # type: ignore[attr-defined] # noqa: SLF001
     context = state.get_transaction_context_class()(gas_price=0, origin=message.sender)
     apply = (
         state.computation_class.apply_create_message
