@@ -69,7 +69,7 @@ def scores_on(axes: Axes, table: npt.NDArray[np.float64], score_name: str, accep
     for index, column in enumerate(table.T):
         colour = _LEARNER_COLOURS[index % len(_LEARNER_COLOURS)] if named else "#bbbbbb"
         dashes = _LEARNER_DASHES[index % len(_LEARNER_DASHES)] if named else "-"
-        label = f"learner {index + 1}" if named else "each learner" if index == 0 else None
+        label = f"learner {index}" if named else "each learner" if index == 0 else None
         axes.plot(rounds, column, color=colour, linestyle=dashes, linewidth=1.1, alpha=0.85, label=label)
     _draw_mean(axes, rounds, mean_of_known(table), np.array([False, *accepted]))
     axes.set(xlabel="round", ylabel=score_name, xlim=(-0.4, max(len(table) - 0.6, 1)))
@@ -148,8 +148,8 @@ def _focus(axes: Axes, table: npt.NDArray[np.float64], levels: Sequence[float]) 
         low = lowest
     elif math.isfinite(mean[0]):
         axes.annotate(
-            f"↓ begins at {mean[0]:.3f}",
-            xy=(0, 0.02),
+            f"begins\n↓ {mean[0]:.3f}",
+            xy=(-0.2, 0.02),
             xycoords=("data", "axes fraction"),
             fontsize=9,
             color=INK,

@@ -61,4 +61,4 @@ def mean_of_known(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def learner_names(count: int) -> list[str]:
     """Name learners by their numbers from 1."""
-    return [f"learner {index + 1}" for index in range(count)]
+    return [f"learner {index}" for index in range(count)]

@@ -96,8 +96,8 @@ def test_scores_are_drawn_as_given() -> None:
     axes = new_figure(4, 3).subplots()
     scores_on(axes, table, "accuracy", [True, False])
     lines = {str(line.get_label()): line.get_xydata() for line in axes.lines}
-    assert np.array_equal(lines["learner 1"], [[0, 0.1], [1, 0.5], [2, 0.6]])
-    assert np.array_equal(lines["learner 2"], [[0, 0.3], [1, math.nan], [2, 0.8]], equal_nan=True)
+    assert np.array_equal(lines["learner 0"], [[0, 0.1], [1, 0.5], [2, 0.6]])
+    assert np.array_equal(lines["learner 1"], [[0, 0.3], [1, math.nan], [2, 0.8]], equal_nan=True)
     assert np.allclose(lines["mean of the learners"], [[0, 0.2], [1, 0.5], [2, 0.7]])
     assert np.allclose(lines["accepted"], [[1, 0.5]])
     assert np.allclose(lines["not accepted"], [[2, 0.7]])
@@ -150,8 +150,8 @@ def test_a_cut_axis_is_said(tmp_path: Path) -> None:
     table = np.array([[0.1], *[[0.9 + 0.005 * index] for index in range(10)]])
     draw_scores(tmp_path / "cut.svg", table, score_name="x", baselines={}, accepted=[True] * 10)
     draw_scores(tmp_path / "whole.svg", table[1:], score_name="x", baselines={}, accepted=[True] * 9)
-    assert "begins at 0.100" in (tmp_path / "cut.svg").read_text()
-    assert "begins at" not in (tmp_path / "whole.svg").read_text()
+    assert "↓ 0.100" in (tmp_path / "cut.svg").read_text()
+    assert "begins" not in (tmp_path / "whole.svg").read_text()
 
 
 def test_scores_that_are_all_nan_are_an_empty_picture(tmp_path: Path) -> None:
