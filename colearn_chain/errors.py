@@ -6,9 +6,11 @@
     ├── ProtocolViolation          a peer sent or did what the protocol forbids; nothing was changed
     │   ├── InvalidWeights         named arrays or their bytes do not fit the schema
     │   ├── InvalidArtefact        a folder, manifest or spec is not what it must be
-    │   └── InvalidHistory         a chain history contradicts its own rules or its history hash
+    │   ├── InvalidHistory         a chain history contradicts its own rules or its history hash
+    │   └── RuleBroken             (rounds) the reference model refuses a call, as the contract would
     ├── TransportError             the way there failed; trying again can help
     │   ├── ChainError             an RPC node: no answer, a refusal, an answer that makes no sense
+    │   │   ├── RpcError           (chain.node) the node answered with an error
     │   │   └── TransactionFailed  a transaction was mined and failed, or was never mined
     │   └── StorageError           a store: no answer, no space, no permission
     │       └── ContentNotFound    the store answered: it does not have this content

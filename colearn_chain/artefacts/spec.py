@@ -83,7 +83,8 @@ class LearnerContext:
     Attributes:
         index: which of the learners this is, from 0.
         count: how many learners there are.
-        seed: for all randomness of this learner.
+        seed: for all randomness; the same for all learners of an experiment that is played in one place, so
+            that they can split one data set and begin with the same weights.
         spec: the experiment's spec; None where there is no experiment yet.
         arguments: the party's own options, such as where its data lie.
     """
