@@ -65,12 +65,10 @@ class Chronicle:
             memberships: how many have been made.
 
         Raises:
-            ChainError: the node does not answer, or does not have the round.
+            ChainError: the node does not answer, or does not have the rounds.
         """
         rounds = self._backwards(number)
-        proposed = next(rounds, None)
-        if proposed is None:
-            raise ChainError(f"the node does not have round {number}")
+        proposed = next(rounds)
         accepted = (earlier.digest for earlier in rounds if earlier.status is Status.ACCEPTED)
         proposer = self.learner_at(proposed.proposer, number, memberships)
         return self.open_claim(number, proposer, next(accepted, self._spec_digest))
@@ -101,5 +99,8 @@ class Chronicle:
         end = number
         while end > 0:
             start = max(1, end - PAGE + 1)
-            yield from reversed(self._contract.rounds(start, end - start + 1))
+            page = self._contract.rounds(start, end - start + 1)
+            if len(page) != end - start + 1:
+                raise ChainError(f"the node does not have round {end}")
+            yield from reversed(page)
             end = RoundNumber(start - 1)

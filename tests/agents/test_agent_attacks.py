@@ -10,7 +10,7 @@ import pytest
 from colearn_agents import events
 from colearn_chain.artefacts import MANIFEST_FILE, WEIGHTS_FILE, Manifest, WeightsFile
 from colearn_chain.errors import ContentNotFound
-from colearn_chain.rounds import Ballot, Phase, Status, Vote, Wait
+from colearn_chain.rounds import Ballot, Phase, Status, Stop, Vote, Wait
 from colearn_chain.storage.folders import file_cid
 from colearn_chain.testing.learners import StepLearner
 from colearn_chain.testing.storage import FaultyStorage, MemoryStorage, StorageFault
@@ -342,6 +342,22 @@ def test_the_next_good_model_is_adopted_after_one_that_was_missing(sit_down: Cal
     assert table.snapshot().phase is Phase.PROPOSING
     agent.step()
     assert agent.held == digest == table.snapshot().accepted_digest
+
+
+def test_the_last_model_is_waited_for(sit_down: Callable[..., Table]) -> None:
+    """An agent does not stop without the final model while its store may still get it."""
+    table = sit_down(rounds=1)
+    agent = table.agent(0)
+    table.settle(agent, table.agent(1))
+    digest = table.round(1).digest
+    files = files_of(table, digest)
+    table.storage.drop(digest)
+    table.contract.cast_vote(table.founding.members[2], 1, digest, Ballot.APPROVE)
+    assert isinstance(agent.step(), Wait)
+    table.storage.plant(digest, files)
+    table.settle(agent)
+    assert isinstance(agent.step(), Stop)
+    assert agent.held == digest
 
 
 @pytest.mark.parametrize("other", [Ballot.APPROVE, Ballot.REJECT, Ballot.UNAVAILABLE])

@@ -95,6 +95,28 @@ def test_a_learner_that_never_accepts_holds_nobody_up(table: Table) -> None:
     assert "mli_accept_weights failed" in table.reasons(events.TurnPassed)[0]
 
 
+def test_a_hopeless_adoption_is_tried_once_a_round(table: Table) -> None:
+    """A learner that refuses the accepted weights is not asked at every look at the chain."""
+    asked = []
+
+    class Refusing(StepLearner):
+        """Accepts nothing."""
+
+        def mli_accept_weights(self, weights: Weights) -> None:
+            """Refuse."""
+            asked.append(weights)
+            raise InvalidWeights("not mine", subject="vector")
+
+    agent = table.agent(2, Refusing(TARGET))
+    for _ in range(4):
+        agent.step()
+    assert len(asked) == 1
+    table.pass_deadline()
+    agent.step()
+    agent.step()
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
