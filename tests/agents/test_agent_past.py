@@ -158,6 +158,6 @@ def test_a_stall_names_all_its_causes() -> None:
     assert stalled[4] is not None
     assert stalled[4].reason == (
         "5 rounds in a row without an accepted proposal: 2 proposals refused, since none improved enough "
-        "voters' scores; 1 of them unavailable to some voters; 1 turn passed, since their proposers had nothing to "
-        "propose; 2 proposal windows ran out"
+        "voters' scores; 1 of them unavailable to some voters; 1 turn passed, since their proposers had "
+        "nothing to propose; 2 proposal windows ran out"
     )
