@@ -46,10 +46,15 @@ abstract contract ExperimentTest is TestBase {
 
     /// @dev The zero address if the constructor reverts; its return data is the caller's to look at.
     function create(IExperiment.Rules memory rules, bytes32 spec, address organizer) internal returns (address made) {
+        uint256 free;
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
         bytes memory initcode = abi.encodePacked(vm.getCode(EXPERIMENT), abi.encode(rules, spec));
         vm.prank(organizer);
         assembly ("memory-safe") {
             made := create(0, add(initcode, 32), mload(initcode))
+            mstore(0x40, free) // or tests that deploy hundreds would run out of memory
         }
     }
 
