@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from colearn_chain.rounds.word import Round
     from colearn_chain.types import Address, Digest
 
-_RULES = "(uint16,uint32,uint32,uint32,uint8,uint24,uint8,uint40,bool,bool)"
+RULES_TYPE = "(uint16,uint32,uint32,uint32,uint8,uint24,uint8,uint40,bool,bool)"
+"""The Solidity struct ``Rules``, as the ABI writes types."""
 
 
 def initial_hash(
     chain_id: int, address: Address, rules: Rules, spec_digest: Digest, first_organizer: Address
 ) -> bytes:
     """The history hash at deployment: 32 bytes."""
-    types = ["uint256", "address", _RULES, "bytes32", "address"]
+    types = ["uint256", "address", RULES_TYPE, "bytes32", "address"]
     return _hash(types, [chain_id, address, astuple(rules), spec_digest, first_organizer])
 
 
