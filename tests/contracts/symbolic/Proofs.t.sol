@@ -8,10 +8,16 @@ import {Roster} from "../../../contracts/types/Roster.sol";
 import {Ballot, Round, RoundLibrary, Status} from "../../../contracts/types/Round.sol";
 import {TestBase} from "../TestBase.sol";
 
+/// @title What halmos answers to besides the cheatcodes of forge.
+interface Svm {
+    function enableSymbolicStorage(address target) external;
+}
+
 /// @title Proofs with halmos: for all callers, arguments, times and states, not for the ones that a test thought of.
-/// @dev A state is made by writing the words of a round, a roster and a member: any words at all, but for what each
-/// proof assumes of them. So what is proved holds in more states than can be reached. The bounds stand in README.md.
+/// @dev Every slot of the contract holds any word at all, but for what each proof assumes of a round, a roster or a
+/// member. So what is proved holds in more states than can be reached. The bounds stand in tests/contracts/README.md.
 abstract contract Proofs is TestBase {
+    Svm private constant SVM = Svm(address(uint160(uint256(keccak256("svm cheat code")))));
     uint256 internal constant ROSTER_SLOT = 2;
     uint256 internal constant ROUNDS_SLOT = 3;
     uint256 internal constant DIGESTS_SLOT = 4;
@@ -25,6 +31,7 @@ abstract contract Proofs is TestBase {
     function setUp() public {
         vm.warp(1_700_000_000);
         experiment = new Experiment(rulesToProveFor(), keccak256("spec"));
+        SVM.enableSymbolicStorage(address(experiment));
     }
 
     // ---------------------------------------------------------------------------------------------------- states
@@ -108,20 +115,36 @@ abstract contract Proofs is TestBase {
     function check_NoSignedBallotReplacesOneOnRecord(
         Round word,
         bytes32 digest,
-        Roster roster,
         uint8 seat,
         IExperiment.Signature memory one,
-        IExperiment.Signature memory other
+        Member signerOfOne,
+        IExperiment.Signature memory other,
+        Member signerOfOther
     ) public {
         assumeARound(word);
         vm.assume(seat < 64 && word.ballotAt(seat) != Ballot.None);
-        putState(word, digest, roster);
+        vm.assume(signerOfOne.seat() < 64 && signerOfOther.seat() < 64);
+        putState(word, digest, Roster.wrap(7 << 192)); // nobody is left for the next round
+        putMember(signer(digest, Ballot.Approve, one), signerOfOne);
+        putMember(signer(digest, Ballot.Unavailable, other), signerOfOther);
         IExperiment.Signature[][3] memory batch;
         batch[0] = new IExperiment.Signature[](1);
         batch[2] = new IExperiment.Signature[](1);
         (batch[0][0], batch[2][0]) = (one, other);
         ask(msg.sender, abi.encodeCall(IExperiment.castVotes, (7, digest, batch)));
         assert(roundAt(7).ballotAt(seat) == word.ballotAt(seat));
+    }
+
+    function signer(bytes32 digest, Ballot ballot, IExperiment.Signature memory signature)
+        private
+        view
+        returns (address)
+    {
+        bytes32 kind = keccak256("Ballot(uint256 round,bytes32 digest,uint8 ballot)");
+        bytes32 hash = keccak256(abi.encode(kind, 7, digest, ballot));
+        hash = keccak256(abi.encodePacked(hex"1901", experiment.domainSeparator(), hash));
+        uint256 vs = uint256(signature.vs);
+        return ecrecover(hash, uint8(27 + (vs >> 255)), signature.r, bytes32(vs & (type(uint256).max >> 1)));
     }
 
     /// @dev By a vote or by a deadline: no round is accepted without enough approvals of all its voters.
