@@ -93,9 +93,14 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _write(path: Path, text: str) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a document whose bytes count, such as a card.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(data)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -122,6 +127,10 @@ def write_runs(path: Path, runs: Iterable[Run]) -> None:
         for row in _score_rows(played)
     )
     _write_csv(path, ("driver", "seed", *SCORE_FIELDS), rows)
+
+
+def _write(path: Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
 
 
 def _write_csv(path: Path, fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
+from colearn_chain.artefacts.card import Release
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 EXPERIMENT_FILE = "Experiment.json"
 """The package data that :func:`experiment_artefact` reads."""
+
+RELEASES_FOLDER = "releases"
+"""Beside it, for the compiled contracts of earlier releases, once there are any: a file for each."""
 
 COMPILER_FILE = "compiler.json"
 """In the contracts folder: the compiler's version and settings, for every tool that compiles."""
@@ -61,6 +66,11 @@ class ContractArtefact(BaseModel):
     initcode_hash: Annotated[HexBytes, Field(min_length=32, max_length=32)]
     bytecode: Annotated[HexBytes, Field(min_length=1)]
     abi: list[dict[str, Any]]
+
+    @property
+    def release(self) -> Release:
+        """What a card's transaction is compared with."""
+        return Release(initcode_hash=self.initcode_hash, size=len(self.bytecode), compiler=self.compiler)
 
     def to_json(self) -> str:
         """Return the artefact as it is committed: sorted keys, two spaces, a newline at the end."""
@@ -103,6 +113,31 @@ def experiment_artefact() -> ContractArtefact:
             f"the compiled contract is missing, install colearn-chain again: {error}"
         ) from error
     return parse_artefact(text)
+
+
+@functools.cache
+def packaged_releases() -> tuple[Release, ...]:
+    """Return all versions of the contract that an experiment may run: the present one and all earlier ones.
+
+    Raises:
+        ConfigError: the package data are missing or damaged.
+    """
+    folder = resources.files("colearn_chain.chain") / RELEASES_FOLDER
+    return (experiment_artefact().release, *read_releases(folder))
+
+
+def read_releases(folder: Traversable) -> tuple[Release, ...]:
+    """Return the contracts whose artefacts lie in a folder, sorted by file name; none without a folder.
+
+    Raises:
+        ConfigError: a file is no artefact, or cannot be read.
+    """
+    try:
+        files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
+        texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".json")]
+    except OSError as error:
+        raise ConfigError(f"the contracts of earlier releases cannot be read: {error}") from error
+    return tuple(parse_artefact(text).release for text in texts)
 
 
 def source_hash(contracts: Path) -> bytes:

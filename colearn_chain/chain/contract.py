@@ -48,12 +48,21 @@ class ExperimentContract:
         node: where reads go.
         address: where the contract is.
         deployment: the receipt of the deployment, when :meth:`deploy` made it.
+        raw_deployment: likewise its raw signed transaction, of which a card is made.
     """
 
-    def __init__(self, node: Node, address: Address, *, deployment: Receipt | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        address: Address,
+        *,
+        deployment: Receipt | None = None,
+        raw_deployment: bytes | None = None,
+    ) -> None:
         self.node = node
         self.address = address
         self.deployment = deployment
+        self.raw_deployment = raw_deployment
         self._known = deployment is not None
 
     @classmethod
@@ -66,7 +75,7 @@ class ExperimentContract:
         """
         arguments = experiment_interface().encode_constructor(dataclasses.astuple(rules), spec_digest)
         receipt = sender.send(None, experiment_artefact().bytecode + arguments)
-        return cls(sender.node, receipt.contract, deployment=receipt)
+        return cls(sender.node, receipt.contract, deployment=receipt, raw_deployment=sender.last_mined)
 
     @property
     def chain_id(self) -> int:

@@ -122,11 +122,17 @@ class Sender:
         self._rivals: list[_Signed] = []
         # What the last of them offered: the next one with this nonce has to offer more.
         self._beaten: Mapping[str, int] | None = None
+        self._last_mined: bytes | None = None
 
     @property
     def address(self) -> Address:
         """The account's address."""
         return self._account.address
+
+    @property
+    def last_mined(self) -> bytes | None:
+        """The raw signed bytes of the last of its transactions that was seen mined; None: none was."""
+        return self._last_mined
 
     def __repr__(self) -> str:
         return f"Sender({self.address} at {self.node!r})"
@@ -282,6 +288,7 @@ class Sender:
 
     def _checked(self, signed: _Signed, receipt: Receipt) -> Receipt:
         self._market.learn(receipt.block_number, receipt.gas_price)
+        self._last_mined = signed.raw
         if receipt.succeeded:
             return receipt
         failed = TransactionFailed(

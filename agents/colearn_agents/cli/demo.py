@@ -19,7 +19,7 @@ from colearn_agents.factories import load_factory
 from colearn_agents.group import Group
 from colearn_agents.live import LiveTable, PlainLines
 from colearn_agents.pictures import draw_pictures
-from colearn_agents.records import make_folder, write_json, write_scores
+from colearn_agents.records import make_folder, write_bytes, write_json, write_scores
 from colearn_agents.scorebook import ScoreBook
 from colearn_agents.stopwatch import Stopwatch
 from colearn_chain.errors import LearnerError
@@ -34,12 +34,22 @@ if TYPE_CHECKING:
     from colearn_agents.events import Event
     from colearn_agents.factories import Factory
     from colearn_agents.group import GroupSettings
+    from colearn_chain.chain import ExperimentContract
     from colearn_chain.ml_interface import Weights
 
 FACTORY = "colearn_backends.digits:learner"
 DEFAULT_FOLDER = Path("demo-run")
 SCORE_NAME = "mean test accuracy"
-LEFT = ("history.json", "scores.csv", "scores.png", "votes.png", "results.json", "store/", "journals/")
+LEFT = (
+    "history.json",
+    "card.json",
+    "scores.csv",
+    "scores.png",
+    "votes.png",
+    "results.json",
+    "store/",
+    "journals/",
+)
 
 
 @dataclass
@@ -104,6 +114,7 @@ def run_demo(settings: GroupSettings, asked: Path | None) -> None:
     party = Party(factory=factory, count=settings.learners, seed=settings.seed, arguments=settings.arguments)
     comparison = _compared(out, party, _collective(group, checked), watched.effort.trainings)
     costs = _costs(watched, group)
+    _leave_card(folder, group.contract)
     _leave(folder, watched.book, checked, comparison, costs)
     _tell(out, settings, checked, comparison, costs)
     out.print(f"\nEverything is in {folder}: {', '.join(LEFT)}.", style="bold", soft_wrap=True)
@@ -141,6 +152,19 @@ def _costs(watched: Watched, group: Group) -> Costs:
         seconds_learning=watched.stopwatch.seconds,
         seconds_besides=watched.seconds - watched.stopwatch.seconds,
     )
+
+
+def _leave_card(folder: Path, contract: ExperimentContract) -> None:
+    """Where the experiment is and how it came there, as ``colearn-chain audit`` wants it.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    from colearn_chain.chain.cards import make_card  # noqa: PLC0415 - late: it needs web3
+
+    if contract.raw_deployment is not None:
+        card = make_card(contract.node, contract.raw_deployment)
+        write_bytes(folder / "card.json", card.to_bytes())
 
 
 def _leave(
