@@ -20,9 +20,8 @@ from eth_utils.abi import (
 from eth_utils.address import to_checksum_address
 
 from colearn_chain.chain.artefact import experiment_artefact
-from colearn_chain.chain.signed_ballots import Skip
 from colearn_chain.errors import ChainError, ConfigError
-from colearn_chain.rounds import Ballot, Closing, Phase, Status
+from colearn_chain.rounds import Ballot, Closing, Phase, Skip, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

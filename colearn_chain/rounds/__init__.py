@@ -18,12 +18,12 @@ from colearn_chain.rounds.actions import (
 )
 from colearn_chain.rounds.experiment import Call, Experiment
 from colearn_chain.rounds.history import ClosedRound, History, fold
-from colearn_chain.rounds.lifecycle import voters_of
+from colearn_chain.rounds.lifecycle import Judged, voters_of
 from colearn_chain.rounds.membership import Membership
 from colearn_chain.rounds.roster import Roster, seats_of
 from colearn_chain.rounds.rules import RuleBroken, Rules
 from colearn_chain.rounds.snapshot import Phase, Snapshot
-from colearn_chain.rounds.word import UNOPENED, Ballot, Closing, Round, Status
+from colearn_chain.rounds.word import UNOPENED, Ballot, Closing, Round, Skip, Status
 
 __all__ = [
     "UNOPENED",
@@ -38,6 +38,7 @@ __all__ = [
     "Contribute",
     "Experiment",
     "History",
+    "Judged",
     "Membership",
     "PassTurn",
     "Phase",
@@ -47,6 +48,7 @@ __all__ = [
     "RuleBroken",
     "Rules",
     "ShareKey",
+    "Skip",
     "Snapshot",
     "Start",
     "Status",

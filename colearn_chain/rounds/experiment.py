@@ -2,6 +2,7 @@
 
 Each method is one of the contract's functions. It returns the experiment after the call, or raises RuleBroken
 with the name and the values of the contract's custom error; the experiment it was called on stays as it is.
+``cast_votes`` alone returns more: what became of each ballot, which the contract tells by events.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING
 from colearn_chain.rounds import lifecycle
 from colearn_chain.rounds.history_hash import fold_closing, fold_join, initial_hash
 from colearn_chain.rounds.idle import check_idle
-from colearn_chain.rounds.lifecycle import Caller, RoundAt
+from colearn_chain.rounds.lifecycle import Caller, Judged, RoundAt
 from colearn_chain.rounds.membership import Membership
 from colearn_chain.rounds.roster import Roster
 from colearn_chain.rounds.rules import RuleBroken, Rules
 from colearn_chain.rounds.snapshot import Phase
 from colearn_chain.rounds.state import State
-from colearn_chain.rounds.word import Round, Status
+from colearn_chain.rounds.word import Ballot, Round, Status
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber, Seat, Timestamp
 
 if TYPE_CHECKING:
@@ -163,20 +164,45 @@ class Experiment(State):
 
     def contribute(self, call: Call, number: RoundNumber, digest: Digest) -> Experiment:
         """Announce an update; nothing is stored. Raises as ``RoundAt.contribute``."""
-        self._at(number, call.now).contribute(self._caller(call), digest)
+        self._at(number, call.now).contribute(self._caller(call.sender), digest)
         return self
 
     def propose(self, call: Call, number: RoundNumber, digest: Digest) -> Experiment:
         """Put up the round's proposal. Raises as ``RoundAt.propose``."""
-        return self._with(self._at(number, call.now).propose(self._caller(call), digest), call.now)
+        return self._with(self._at(number, call.now).propose(self._caller(call.sender), digest), call.now)
 
     def pass_turn(self, call: Call, number: RoundNumber) -> Experiment:
         """Close the round as Skipped. Raises as ``RoundAt.pass_turn``."""
-        return self._with(self._at(number, call.now).pass_turn(self._caller(call)), call.now)
+        return self._with(self._at(number, call.now).pass_turn(self._caller(call.sender)), call.now)
 
     def cast_vote(self, call: Call, number: RoundNumber, digest: Digest, ballot: int) -> Experiment:
         """Cast the caller's one ballot. Raises as ``RoundAt.cast_vote``."""
-        return self._with(self._at(number, call.now).cast_vote(self._caller(call), digest, ballot), call.now)
+        voted = self._at(number, call.now).cast_vote(self._caller(call.sender), digest, ballot)
+        return self._with(voted, call.now)
+
+    def cast_votes(
+        self, call: Call, number: RoundNumber, digest: Digest, signers: Sequence[Sequence[Address | None]]
+    ) -> tuple[Experiment, tuple[Judged, ...]]:
+        """Cast ballots that their learners signed, whoever brings them. Raises as ``RoundAt.cast_votes``.
+
+        Args:
+            call: the sender is of no meaning.
+            number: the round.
+            digest: what was proposed in it.
+            signers: who signed approvals, rejections and unavailables, in this order, as recovered from the
+                signatures; None where nobody can be.
+
+        Returns:
+            The experiment, and what became of each ballot, in the same order.
+        """
+        kinds = (Ballot.APPROVE, Ballot.REJECT, Ballot.UNAVAILABLE)
+        ballots = [
+            (kind, None if signer is None else self._caller(signer))
+            for kind, pile in zip(kinds, signers, strict=True)
+            for signer in pile
+        ]
+        voted, judged = self._at(number, call.now).cast_votes(digest, ballots)
+        return self._with(voted, call.now), judged
 
     def advance(self, call: Call, number: RoundNumber) -> Experiment:
         """Close a round whose window has run out. Raises as ``RoundAt.advance``."""
@@ -205,9 +231,9 @@ class Experiment(State):
         self._check_present(learner)
         return self
 
-    def _caller(self, call: Call) -> Caller:
-        index = self.latest(call.sender)
-        return Caller(call.sender, None if index is None else self.memberships[index])
+    def _caller(self, address: Address) -> Caller:
+        index = self.latest(address)
+        return Caller(address, None if index is None else self.memberships[index])
 
     def _at(self, number: RoundNumber, now: Timestamp) -> RoundAt:
         return RoundAt(number, self.round(number), self.rules, now)

@@ -1,7 +1,8 @@
 """The life cycle of a round. Rule: everything that changes a round is here, and goes through the table.
 
 A call is judged in one order, the contract's: the round's status, the window, whether the caller's membership
-covers the round, its role, the digest, its ballot. What is refused raises and changes nothing.
+covers the round, its role, the digest, its ballot. What is refused raises and changes nothing. In a batch of
+signed ballots those of the signers are judged one by one, after the digest, and spoil no other.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from colearn_chain.rounds.roster import next_seat
 from colearn_chain.rounds.rules import RuleBroken, Rules
 from colearn_chain.rounds.tally import is_accepted
-from colearn_chain.rounds.word import UNOPENED, Ballot, Closing, Round, Status
+from colearn_chain.rounds.word import UNOPENED, Ballot, Closing, Round, Skip, Status
 from colearn_chain.types import NO_DIGEST, Address, Digest, RoundNumber, Seat, Timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from colearn_chain.rounds.membership import Membership
 
@@ -31,6 +32,7 @@ class Event(Enum):
     PROPOSE = "propose"
     PASS_TURN = "passTurn"  # noqa: S105 - a turn, not a password
     CAST_VOTE = "castVote"
+    CAST_VOTES = "castVotes"
     ADVANCE = "advance"
 
 
@@ -39,6 +41,14 @@ Standing = tuple[Status, Closing]
 
 _PROPOSING, _VOTING = (Status.PROPOSING, Closing.NONE), (Status.VOTING, Closing.NONE)
 
+_VOTED: tuple[Standing, ...] = (
+    _VOTING,
+    (Status.ACCEPTED, Closing.COMPLETE),
+    (Status.ACCEPTED, Closing.CERTAIN),
+    (Status.REJECTED, Closing.COMPLETE),
+    (Status.REJECTED, Closing.CERTAIN),
+)
+
 TABLE: Mapping[tuple[Status, Event], tuple[Standing, ...]] = MappingProxyType(
     {
         (Status.NONE, Event.OPEN): (_PROPOSING,),
@@ -46,13 +56,8 @@ TABLE: Mapping[tuple[Status, Event], tuple[Standing, ...]] = MappingProxyType(
         (Status.PROPOSING, Event.PROPOSE): (_VOTING,),
         (Status.PROPOSING, Event.PASS_TURN): ((Status.SKIPPED, Closing.PASSED),),
         (Status.PROPOSING, Event.ADVANCE): ((Status.SKIPPED, Closing.DEADLINE),),
-        (Status.VOTING, Event.CAST_VOTE): (
-            _VOTING,
-            (Status.ACCEPTED, Closing.COMPLETE),
-            (Status.ACCEPTED, Closing.CERTAIN),
-            (Status.REJECTED, Closing.COMPLETE),
-            (Status.REJECTED, Closing.CERTAIN),
-        ),
+        (Status.VOTING, Event.CAST_VOTE): _VOTED,
+        (Status.VOTING, Event.CAST_VOTES): _VOTED,
         (Status.VOTING, Event.ADVANCE): (
             (Status.ACCEPTED, Closing.DEADLINE),
             (Status.REJECTED, Closing.DEADLINE),
@@ -66,7 +71,9 @@ ENDINGS: frozenset[Standing] = frozenset(
 )
 """All the ways in which a round can end."""
 
-_REFUSALS = MappingProxyType({Event.CAST_VOTE: "NotVoting", Event.ADVANCE: "NotOpen"})
+_REFUSALS = MappingProxyType(
+    {Event.CAST_VOTE: "NotVoting", Event.CAST_VOTES: "NotVoting", Event.ADVANCE: "NotOpen"}
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,20 @@ class Caller:
 
     address: Address
     membership: Membership | None
+
+
+class Judged(NamedTuple):
+    """What became of one signed ballot in a batch.
+
+    Attributes:
+        signer: who signed it, as recovered from the signature; None: nobody can be.
+        ballot: what it says.
+        skip: why it was not counted; None: it was.
+    """
+
+    signer: Address | None
+    ballot: Ballot
+    skip: Skip | None
 
 
 def voters_of(round_: Round, rules: Rules) -> int:
@@ -183,9 +204,7 @@ class RoundAt:
         self._allow(Event.CAST_VOTE)
         self._check_window()
         seat = self._voter(caller)
-        if digest != self.round.digest:
-            values = {"round": self.number, "given": digest, "proposed": self.round.digest}
-            raise RuleBroken("DigestMismatch", values)
+        self._check_proposed(digest)
         if not Ballot.APPROVE <= ballot <= Ballot.UNAVAILABLE:
             raise RuleBroken("InvalidBallot", {"ballot": ballot})
         cast = self.round.ballot_at(seat)
@@ -193,7 +212,32 @@ class RoundAt:
             raise RuleBroken(
                 "AlreadyVoted", {"learner": caller.address, "round": self.number, "ballot": cast}
             )
-        return self._settled(self.round.with_ballot(seat, Ballot(ballot)))
+        return self._settled(self.round.with_ballot(seat, Ballot(ballot)), Event.CAST_VOTE)
+
+    def cast_votes(
+        self, digest: Digest, ballots: Iterable[tuple[Ballot, Caller | None]]
+    ) -> tuple[Round, tuple[Judged, ...]]:
+        """Cast ballots that others signed; whether they close the round is asked once, after the last.
+
+        Args:
+            digest: what they all judge.
+            ballots: each with its signer; None: nobody can be recovered.
+
+        Returns:
+            The round, unchanged if no ballot counted, and what became of each.
+
+        Raises:
+            RuleBroken: NotVoting, DeadlinePassed or DigestMismatch; no ballot can break a rule by itself.
+        """
+        self._allow(Event.CAST_VOTES)
+        self._check_window()
+        self._check_proposed(digest)
+        voted, judged = self.round, []
+        for ballot, signer in ballots:
+            voted, skip = self._counted(voted, ballot, signer)
+            judged.append(Judged(signer.address if signer else None, ballot, skip))
+        has_counted = any(each.skip is None for each in judged)
+        return self._settled(voted, Event.CAST_VOTES) if has_counted else self.round, tuple(judged)
 
     def advance(self) -> Round:
         """Close the round, since its window has run out.
@@ -208,14 +252,27 @@ class RoundAt:
         outcome = outcome_of(self.round, self.rules) if is_voting else Status.SKIPPED
         return _moved(self.round, Event.ADVANCE, (outcome, Closing.DEADLINE), self.now)
 
-    def _settled(self, voted: Round) -> Round:
+    def _counted(self, voted: Round, ballot: Ballot, signer: Caller | None) -> tuple[Round, Skip | None]:
+        """The round with a signed ballot, or as it was and why."""
+        if signer is None:
+            return voted, Skip.BAD_SIGNATURE
+        membership = signer.membership
+        if membership is None or not membership.covers(self.number):
+            return voted, Skip.NOT_MEMBER
+        if not voters_of(voted, self.rules) >> membership.seat & 1:
+            return voted, Skip.NO_BALLOT
+        if voted.ballot_at(membership.seat) is not Ballot.NONE:
+            return voted, Skip.ALREADY_VOTED
+        return voted.with_ballot(membership.seat, ballot), None
+
+    def _settled(self, voted: Round, event: Event) -> Round:
         if is_complete(voted, self.rules):
             how = Closing.COMPLETE
         elif self.rules.close_early and is_certain(voted, self.rules):
             how = Closing.CERTAIN
         else:
-            return _moved(voted, Event.CAST_VOTE, _VOTING, voted.time)
-        return _moved(voted, Event.CAST_VOTE, (outcome_of(voted, self.rules), how), self.now)
+            return _moved(voted, event, _VOTING, voted.time)
+        return _moved(voted, event, (outcome_of(voted, self.rules), how), self.now)
 
     def _allow(self, event: Event) -> None:
         if (self.round.status, event) not in TABLE:
@@ -225,6 +282,11 @@ class RoundAt:
     def _check_window(self) -> None:
         if self.now > self.round.time:
             raise RuleBroken("DeadlinePassed", {"round": self.number, "deadline": self.round.time})
+
+    def _check_proposed(self, digest: Digest) -> None:
+        if digest != self.round.digest:
+            values = {"round": self.number, "given": digest, "proposed": self.round.digest}
+            raise RuleBroken("DigestMismatch", values)
 
     def _member(self, caller: Caller) -> Seat:
         membership = caller.membership
@@ -255,10 +317,13 @@ def mermaid() -> str:
 
 
 def _arrows() -> list[str]:
+    calls: dict[tuple[Status, Standing], list[str]] = {}
+    for (status, event), standings in TABLE.items():
+        for standing in standings:
+            calls.setdefault((status, standing), []).append(event.value)
     lines = [
-        f"    {_state(status)} --> {_state(to)}: {event.value}{_manner(how)}"
-        for (status, event), standings in TABLE.items()
-        for to, how in standings
+        f"    {_state(status)} --> {_state(to)}: {', '.join(names)}{_manner(how)}"
+        for (status, (to, how)), names in calls.items()
     ]
     ends = sorted({to for to, _ in ENDINGS})
     return lines + [f"    {_state(end)} --> [*]" for end in ends]

@@ -52,6 +52,18 @@ class Ballot(IntEnum):
     """The artefact could not be fetched or is malformed."""
 
 
+class Skip(IntEnum):
+    """Why a signed ballot in a batch was not counted."""
+
+    BAD_SIGNATURE = 0
+    """No signer can be recovered from it, or its s is in the upper half."""
+    NOT_MEMBER = 1
+    """No membership of the signer covers the round; what was signed for another recovers to such a one."""
+    NO_BALLOT = 2
+    """The signer is the proposer, whose ballot does not count."""
+    ALREADY_VOTED = 3
+
+
 # Bits from the lowest: electorate 64, ballots 2 * 64, proposer, status and closing 8 each, time 40.
 _BALLOTS, _PROPOSER, _STATUS, _CLOSING, _TIME = 64, 192, 200, 208, 216
 _LOW: int = 2**SEATS - 1

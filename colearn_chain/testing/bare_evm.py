@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.vm.message import Message
@@ -35,6 +35,18 @@ class Reverted(Exception):
     def __init__(self, data: bytes) -> None:
         super().__init__("0x" + data.hex())
         self.data = data
+
+
+class Outcome(NamedTuple):
+    """What became of a call that was not refused.
+
+    Attributes:
+        answer: what it returned.
+        logs: topics and data of each event, in order.
+    """
+
+    answer: bytes
+    logs: tuple[tuple[list[bytes], bytes], ...]
 
 
 class BareContract:
@@ -65,7 +77,7 @@ class BareContract:
             initcode,
             create_address=self._place,
         )
-        self._code = _applied(creation, 0)
+        self._code = _applied(creation, 0).output
 
     def call(self, sender: Address, now: int, data: bytes) -> bytes:
         """Call the contract in a block of time ``now``, in seconds since 1970.
@@ -73,7 +85,19 @@ class BareContract:
         Raises:
             Reverted: it refuses.
         """
-        return _applied(Message(GAS, self._place, to_canonical_address(sender), 0, data, self._code), now)
+        return self.tell(sender, now, data).answer
+
+    def tell(self, sender: Address, now: int, data: bytes) -> Outcome:
+        """Call the contract, and listen for its events as well.
+
+        Raises:
+            Reverted: it refuses.
+        """
+        message = Message(GAS, self._place, to_canonical_address(sender), 0, data, self._code)
+        computation = _applied(message, now)
+        entries = computation.get_log_entries()
+        logs = (([topic.to_bytes(32) for topic in topics], bytes(told)) for _, topics, told in entries)
+        return Outcome(computation.output, tuple(logs))
 
 
 @functools.cache
@@ -82,8 +106,8 @@ def _machine() -> VirtualMachineAPI:
     return chain.get_vm()
 
 
-def _applied(message: Message, now: int) -> bytes:
-    """What the message returns; its effects stay, unless it reverts."""
+def _applied(message: Message, now: int) -> ComputationAPI:
+    """What became of the message; its effects stay, unless it reverts."""
     state = _machine().state
     # py-evm has no door for it
     state.execution_context._timestamp = now  # type: ignore[attr-defined] # noqa: SLF001
@@ -97,4 +121,4 @@ def _applied(message: Message, now: int) -> bytes:
     state.clear_transient_storage()
     if computation.is_error:
         raise Reverted(computation.output)
-    return computation.output
+    return computation

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.artefact import experiment_artefact
+from colearn_chain.chain.signed_ballots import SignedBallot, by_ballot, domain_separator_of, recover_signer
 from colearn_chain.rounds import (
     Ballot,
     Call,
     Experiment,
+    Judged,
     Membership,
     Phase,
     Round,
@@ -25,8 +27,16 @@ from colearn_chain.rounds import (
 from colearn_chain.testing.bare_evm import BareContract, Reverted
 from colearn_chain.types import Address, Digest, RoundNumber, Seat, Timestamp
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from colearn_chain.chain.abi import Decoded
+
 READER = Address("0x00000000000000000000000000000000000000Ee")
 """Who asks for views; a stranger to every experiment."""
+
+NOBODY = Address("0x" + 40 * "0")
+"""The signer of what is no signature, in the contract's events."""
 
 ALL = 2**24
 """More than there ever are, for views that are paged."""
@@ -41,6 +51,18 @@ class Referee(Protocol):
         Raises:
             RuleBroken: it refuses; nothing was changed.
         """
+
+    def cast_votes(
+        self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
+    ) -> tuple[Judged, ...]:
+        """Cast signed ballots; what became of each, approvals first, then rejections, then unavailables.
+
+        Raises:
+            RuleBroken: the batch is refused; nothing was changed.
+        """
+
+    def domain_separator(self) -> bytes:
+        """The EIP-712 domain that ballots are signed for: 32 bytes."""
 
     def snapshot(self, learner: Address, now: int) -> Snapshot:
         """What ``learner`` sees; the block number is 0."""
@@ -69,14 +91,29 @@ def refusal(
     Raises:
         AssertionError: the call was taken, or changed something although it was refused.
     """
+    return _refusal(referee, lambda: referee.call(function, sender, now, *arguments))
+
+
+def batch_refusal(
+    referee: Referee, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
+) -> tuple[str, dict[str, Any]]:
+    """Name and values of the error of a batch of signed ballots that must be refused as a whole.
+
+    Raises:
+        AssertionError: the batch was taken, or changed something although it was refused.
+    """
+    return _refusal(referee, lambda: referee.cast_votes(READER, now, number, digest, signed))
+
+
+def _refusal(referee: Referee, attempt: Callable[[], object]) -> tuple[str, dict[str, Any]]:
     before = _state(referee)
     try:
-        referee.call(function, sender, now, *arguments)
+        attempt()
     except RuleBroken as broken:
         if _state(referee) != before:
-            raise AssertionError(f"{function} was refused, and yet changed something") from broken
+            raise AssertionError(f"{broken.name}, and yet something was changed") from broken
         return broken.name, broken.values
-    raise AssertionError(f"{function} was not refused")
+    raise AssertionError("the call was not refused")
 
 
 def _state(referee: Referee) -> object:
@@ -91,11 +128,27 @@ class ModelReferee:
         self, deployer: Address, rules: Rules, spec_digest: Digest, *, chain_id: int, address: Address
     ) -> None:
         self._experiment = Experiment.deploy(deployer, chain_id, address, rules, spec_digest)
+        self._domain = domain_separator_of(chain_id, address)
 
     def call(self, function: str, sender: Address, now: int, *arguments: Any) -> None:
         """See ``Referee``."""
         method = getattr(self._experiment, re.sub("([A-Z])", r"_\1", function).lower())
         self._experiment = method(Call(sender, Timestamp(now)), *arguments)
+
+    def cast_votes(
+        self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
+    ) -> tuple[Judged, ...]:
+        """See ``Referee``."""
+        signers = by_ballot(
+            (each.ballot, recover_signer(each, self._domain, number, digest)) for each in signed
+        )
+        call = Call(sender, Timestamp(now))
+        self._experiment, judged = self._experiment.cast_votes(call, number, digest, signers)
+        return judged
+
+    def domain_separator(self) -> bytes:
+        """See ``Referee``."""
+        return self._domain
 
     def snapshot(self, learner: Address, now: int) -> Snapshot:
         """See ``Referee``."""
@@ -145,6 +198,27 @@ class ContractReferee:
         except Reverted as reverted:
             raise _rule_broken(reverted) from reverted
 
+    def cast_votes(
+        self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
+    ) -> tuple[Judged, ...]:
+        """See ``Referee``."""
+        interface = experiment_interface()
+        data = interface.encode_call("castVotes", number, digest, by_ballot(signed))
+        try:
+            answer, logs = self._contract.tell(sender, now, data)
+        except Reverted as reverted:
+            raise _rule_broken(reverted) from reverted
+        events = [interface.decode_event(*log) for log in logs]
+        judged = tuple(_judged(event) for event in events if event and event.name in _OF_BALLOTS)
+        (counted,) = interface.decode_answer("castVotes", answer)
+        if counted != sum(each.skip is None for each in judged):
+            raise AssertionError(f"the contract says that {counted} were counted, its events: {judged}")
+        return judged
+
+    def domain_separator(self) -> bytes:
+        """See ``Referee``."""
+        return bytes(self._read("domainSeparator"))
+
     def snapshot(self, learner: Address, now: int) -> Snapshot:
         """See ``Referee``."""
         fields = dict(
@@ -189,6 +263,18 @@ def _membership(fields: tuple[str, int, int, int, int, bytes]) -> Membership:
         closings=closings,
         encryption_key=key,
     )
+
+
+_OF_BALLOTS = ("Voted", "BallotSkipped")
+
+
+def _judged(event: Decoded) -> Judged:
+    """What an event of the contract says of one signed ballot."""
+    values = event.values
+    if event.name == "Voted":
+        return Judged(values["learner"], values["ballot"], None)
+    nobody = values["signer"] == NOBODY
+    return Judged(None if nobody else values["signer"], values["ballot"], values["reason"])
 
 
 def _rule_broken(reverted: Reverted) -> RuleBroken:

@@ -11,9 +11,19 @@ import pytest
 
 from colearn_chain.chain import ExperimentContract, sign_ballot
 from colearn_chain.chain.abi import experiment_interface
-from colearn_chain.chain.signed_ballots import Skip
 from colearn_chain.errors import ConfigError, InvalidHistory
-from colearn_chain.rounds import Ballot, Closing, Membership, Phase, Round, Rules, Snapshot, Status, fold
+from colearn_chain.rounds import (
+    Ballot,
+    Closing,
+    Membership,
+    Phase,
+    Round,
+    Rules,
+    Skip,
+    Snapshot,
+    Status,
+    fold,
+)
 from colearn_chain.testing.experiments import ACCOUNTS, SPEC, World
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -16,16 +17,33 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from colearn_chain.rounds import History, Phase, RuleBroken, Rules, Snapshot, Status, fold, seats_of
+from colearn_chain.chain import Account, SignedBallot, sign_ballot
+from colearn_chain.chain.signed_ballots import ballot_hash, domain_separator_of
+from colearn_chain.rounds import (
+    Ballot,
+    History,
+    Judged,
+    Phase,
+    RuleBroken,
+    Rules,
+    Snapshot,
+    Status,
+    fold,
+    seats_of,
+)
+from colearn_chain.testing.forgeries import garbage, infinite, malleated, other_parity
 from colearn_chain.testing.referees import ContractReferee, ModelReferee
-from colearn_chain.types import NO_DIGEST, Address, Digest
+from colearn_chain.types import NO_DIGEST, Address, Digest, RoundNumber
 
 BEGIN = 1_700_000_000
 SPEC = Digest(b"\x01" * 32)
 DIGESTS = [Digest(b"\x02" * 32), Digest(b"\x03" * 32), NO_DIGEST]
-PEOPLE = [Address("0x" + f"{number:02d}" * 20) for number in range(11, 18)]
+ACCOUNTS = [Account.seeded("lock-step", index) for index in range(7)]
+PEOPLE = [account.address for account in ACCOUNTS]
 ORGANIZER, *MEMBERS = PEOPLE
 ZERO_ADDRESS = Address("0x" + 40 * "0")
+ELSEWHERE = Address("0x" + 40 * "9")
+CASTABLE = (Ballot.APPROVE, Ballot.REJECT, Ballot.UNAVAILABLE)
 
 
 @st.composite
@@ -53,6 +71,7 @@ AnyCall = tuple[str, Address, list[Any]]
 def any_call(chance: Random, current: int) -> AnyCall:
     """A call by somebody that may make it or not, with arguments that are right or wrong.
 
+    The ballots of a ``castVotes`` are left out: they take time to sign.
     Drawn from a seed: what Hypothesis itself draws is too much alike for runs to get far.
     """
     person, other = chance.choice(PEOPLE), chance.choice(PEOPLE)
@@ -75,11 +94,72 @@ def any_call(chance: Random, current: int) -> AnyCall:
         (2, ("advance", person, [number])),
         (2, ("askKey", person, [number])),
         (8, ("castVote", person, [number, digest, chance.randrange(5)])),
+        (6, ("castVotes", person, [number, digest])),
         (3, ("shareKey", person, [number, other, bytes(chance.choice([0, 1, 80, 256, 257]))])),
     ]
     weights, drawn = [weight for weight, _ in calls], [call for _, call in calls]
     (call,) = chance.choices(drawn, weights)
     return call
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a ballot is shown for."""
+
+    chain_id: int
+    contract: Address
+    number: RoundNumber
+    digest: Digest
+
+    def any_batch(self, chance: Random) -> list[SignedBallot]:
+        """Signed ballots, most of them good, some of them there twice."""
+        batch = [self.any_signed(chance) for _ in range(chance.randrange(7))]
+        return batch + chance.sample(batch, chance.randrange(len(batch) + 1) // 2)
+
+    def signed_by(self, voter: Address, chance: Random) -> SignedBallot:
+        """A good ballot of somebody."""
+        return self._good(chance, ACCOUNTS[PEOPLE.index(voter)], chance.choice(CASTABLE))
+
+    def any_signed(self, chance: Random) -> SignedBallot:
+        """A ballot signed by somebody: for this, for something else, or not at all."""
+        account, ballot = chance.choice(ACCOUNTS), chance.choice(CASTABLE)
+        forge = chance.choice([*5 * [self._good], *2 * [self._forged], self._for_something_else])
+        return forge(chance, account, ballot)
+
+    def _good(self, chance: Random, account: Account, ballot: Ballot) -> SignedBallot:  # noqa: ARG002 - one of three
+        return sign_ballot(account, self._domain, self.number, self.digest, ballot)
+
+    def _forged(self, chance: Random, account: Account, ballot: Ballot) -> SignedBallot:
+        good = self._good(chance, account, ballot)
+        hashed = ballot_hash(self._domain, self.number, self.digest, ballot)
+        return chance.choice(
+            [
+                malleated(good),
+                other_parity(good),
+                SignedBallot(chance.choice(CASTABLE), good.signature),
+                SignedBallot(ballot, infinite(hashed, chance.randrange(1, 2**128))),
+                SignedBallot(ballot, garbage(chance)),
+            ]
+        )
+
+    def _for_something_else(self, chance: Random, account: Account, ballot: Ballot) -> SignedBallot:
+        other_chain = domain_separator_of(self.chain_id + 1, self.contract)
+        other_contract = domain_separator_of(self.chain_id, ELSEWHERE)
+        before, after = RoundNumber(max(self.number - 1, 0)), RoundNumber(self.number + 1)
+        domain, number, digest = chance.choice(
+            [
+                (other_chain, self.number, self.digest),
+                (other_contract, self.number, self.digest),
+                (self._domain, before, self.digest),
+                (self._domain, after, self.digest),
+                (self._domain, self.number, chance.choice(DIGESTS)),
+            ]
+        )
+        return sign_ballot(account, domain, number, digest, ballot)
+
+    @property
+    def _domain(self) -> bytes:
+        return domain_separator_of(self.chain_id, self.contract)
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -100,6 +180,7 @@ class Lockstep(RuleBasedStateMachine):
         self.contract = ContractReferee(ORGANIZER, rules, SPEC)
         chain_id, address = self.contract.chain_id, self.contract.address
         self.model = ModelReferee(ORGANIZER, rules, SPEC, chain_id=chain_id, address=address)
+        assert self.model.domain_separator() == self.contract.domain_separator()
         self.both("invite", ORGANIZER, MEMBERS[:founders])
         for learner in MEMBERS[:founders]:
             self.both("join", learner, bytes(32))
@@ -120,8 +201,10 @@ class Lockstep(RuleBasedStateMachine):
         function: str,
         sender: Address,
         arguments: tuple[Any, ...],
-    ) -> tuple[str, dict[str, Any]] | None:
+    ) -> tuple[str, dict[str, Any]] | tuple[Judged, ...] | None:
         try:
+            if function == "castVotes":
+                return referee.cast_votes(sender, self.now, *arguments)
             referee.call(function, sender, self.now, *arguments)
         except RuleBroken as broken:
             return broken.name, broken.values
@@ -147,6 +230,8 @@ class Lockstep(RuleBasedStateMachine):
 
     def _disturb(self, chance: Random) -> None:
         function, sender, arguments = any_call(chance, self.seen.number)
+        if function == "castVotes":
+            arguments.append(self._occasion(*arguments).any_batch(chance))
         self.both(function, sender, *arguments)
         organizer = self.model.organizer()
         if organizer in MEMBERS and chance.random() < 0.9:  # else most of what the organizer does is refused
@@ -184,8 +269,18 @@ class Lockstep(RuleBasedStateMachine):
     def _vote_in_turn(self, chance: Random) -> None:
         number, digest = self.seen.number, self.seen.round_digest
         seated = self.seated(self.seen.round.electorate)
-        for voter in chance.sample(seated, chance.randint(1, len(seated))):
+        voters = chance.sample(seated, chance.randint(1, len(seated)))
+        if chance.random() < 0.5:
+            occasion = self._occasion(number, digest)
+            batch = occasion.any_batch(chance) + [occasion.signed_by(voter, chance) for voter in voters]
+            chance.shuffle(batch)
+            self.both("castVotes", chance.choice(PEOPLE), number, digest, batch)
+            return
+        for voter in voters:
             self.both("castVote", voter, number, digest, chance.choice([1, 1, 2, 3]))
+
+    def _occasion(self, number: RoundNumber, digest: Digest) -> Occasion:
+        return Occasion(self.contract.chain_id, self.contract.address, number, digest)
 
     def _wait(self, chance: Random) -> None:
         """To the last second of a window, one second later, or just some seconds."""
