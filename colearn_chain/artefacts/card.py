@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from colearn_chain.artefacts.creation import Creation, read_creation
+from colearn_chain.artefacts.creation import MOST_CHAINS, Creation, read_creation
 from colearn_chain.artefacts.documents import Document, Part
 from colearn_chain.artefacts.manifest import experiment_id
 from colearn_chain.errors import InvalidArtefact
@@ -99,7 +99,7 @@ class Card(Document):
 
     format: Literal["colearn-chain/card"] = "colearn-chain/card"
     version: Literal[1] = 1
-    chain_id: Annotated[int, Field(ge=1)]
+    chain_id: Annotated[int, Field(ge=1, lt=MOST_CHAINS)]
     transaction: Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$")]
     block: MinedIn
 

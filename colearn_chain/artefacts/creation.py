@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """The order of secp256k1 (SEC 2, version 2, section 2.4.1); EIP-2 allows s up to half of it."""
 
+MOST_CHAINS = 2**63
+"""No chain's id is larger; EIP-2294 asks for less still."""
+
 _FIRST_V = 35
 """A legacy signature's v is 35 + 2 * chain id + parity (EIP-155); 27 and 28 name no chain."""
 
@@ -94,6 +97,8 @@ def _read(raw: bytes) -> Creation:
     if not isinstance(data, bytes):
         raise ValueError("its data are a list")  # noqa: TRY004 - about a stranger's bytes, not an argument
     chain_id, parity, signed = _legacy(fields) if is_legacy else _typed(kind, fields)
+    if not 0 < chain_id < MOST_CHAINS:
+        raise ValueError("its signature names no chain (EIP-155)")
     return Creation(
         chain_id=chain_id,
         hash=_keccak(raw),
@@ -113,8 +118,6 @@ def _legacy(fields: list[rlp.Item]) -> tuple[int, int, bytes]:
 
 def _typed(kind: bytes, fields: list[rlp.Item]) -> tuple[int, int, bytes]:
     chain_id = rlp.to_integer(fields[0])
-    if chain_id < 1:
-        raise ValueError("its chain id is 0, which is no chain's")
     return chain_id, rlp.to_integer(fields[-3]), kind + rlp.encode(fields[:-3])
 
 

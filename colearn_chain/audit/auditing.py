@@ -1,0 +1,220 @@
+"""The audit: a card, what nodes and stores were found to hold, and what follows. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from colearn_chain.audit.contents import check_contents
+from colearn_chain.audit.findings import Finding, Report, checked, noted, unchecked, wrong
+from colearn_chain.audit.observations import observe
+from colearn_chain.audit.times import check_times
+from colearn_chain.errors import InvalidArtefact, InvalidHistory
+from colearn_chain.rounds import Status, fold
+from colearn_chain.types import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from colearn_chain.artefacts.card import Card, Deployment, Release, Sighting
+    from colearn_chain.audit.contents import Contents
+    from colearn_chain.rounds import ClosedRound, History
+
+MEANING = (
+    "accepted means approved by these learners on their own data; whether the model is good or safe for "
+    "anything else is not what is decided here"
+)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What one node says.
+
+    Attributes:
+        sighting: of the card's transaction.
+        history_hash: the contract's, as of the block of the audit, 32 bytes; None: the node has no contract.
+    """
+
+    sighting: Sighting
+    history_hash: bytes | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that the organizer changed, from the contract's log.
+
+    Attributes:
+        block: when.
+        text: what, in words.
+    """
+
+    block: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that an audit goes by.
+
+    Attributes:
+        card: what it begins with.
+        releases: the contracts that are known.
+        history: what is said to have happened; None: it could not be had, and ``gaps`` say why.
+        history_card: the card that came with the history, if it came from a file.
+        trusted_hash: the contract's history hash from a trusted source, 32 bytes; None: there is none.
+        witnesses: the nodes that answered.
+        contents: what a store holds; None: nobody asked it.
+        changes: the organizer's, from logs; None: no log was to be had.
+        gaps: what could not be had, and why.
+    """
+
+    card: Card
+    releases: tuple[Release, ...]
+    history: History | None
+    history_card: Card | None = None
+    trusted_hash: bytes | None = None
+    witnesses: tuple[Witness, ...] = ()
+    contents: Contents | None = None
+    changes: tuple[Change, ...] | None = None
+    gaps: tuple[Finding, ...] = ()
+
+
+Name = Callable[[Address], str]
+
+
+def audit(evidence: Evidence, name: Name = str) -> Report:
+    """Check everything that can be checked.
+
+    Args:
+        evidence: what there is.
+        name: what to call an address.
+
+    Returns:
+        The findings; nothing is raised, whatever the evidence is.
+    """
+    try:
+        deployment = evidence.card.deployment(evidence.releases)
+    except InvalidArtefact as error:
+        return Report((wrong("card", str(error)),))
+    rounds, folding = _folded(evidence)
+    findings = [
+        _derived(deployment, name),
+        *evidence.gaps,
+        *_origin(evidence, deployment),
+        *_identity(evidence, deployment),
+        *folding,
+    ]
+    if evidence.history is not None and rounds is not None:
+        findings += _beyond(evidence, deployment, evidence.history, rounds, name)
+    return Report(tuple(findings), deployment, rounds or ())
+
+
+def _derived(deployment: Deployment, name: Name) -> Finding:
+    return checked(
+        "card",
+        f"its transaction alone makes {deployment.experiment}, by {name(deployment.organizer)}, with code of "
+        f"this project (initcode 0x{deployment.release.initcode_hash.hex()}), rules and spec",
+    )
+
+
+def _origin(evidence: Evidence, deployment: Deployment) -> Iterator[Finding]:
+    """Whether the card's transaction was mined, by those who can know."""
+    for witness in evidence.witnesses:
+        said = list(witness.sighting.contradictions(evidence.card, deployment))
+        yield from (wrong("card", f"{witness.sighting.node}: {each}") for each in said)
+        if not said:
+            block = evidence.card.block.number
+            yield checked("card", f"{witness.sighting.node}: it was mined in block {block}, and did its work")
+    yield from _trust(evidence)
+
+
+def _trust(evidence: Evidence) -> Iterator[Finding]:
+    if len(evidence.witnesses) == 1:
+        node = evidence.witnesses[0].sighting.node
+        yield noted("trust", f"one node was asked, {node}: what it says of the chain is believed")
+    if len(evidence.witnesses) > 1:
+        yield noted(
+            "trust", f"{len(evidence.witnesses)} nodes were asked; the history was read from the first"
+        )
+    if not evidence.witnesses and evidence.trusted_hash is not None:
+        yield noted(
+            "trust",
+            "no node was asked: that the card's transaction was mined, and that the given hash is its "
+            "contract's, is believed",
+        )
+
+
+def _identity(evidence: Evidence, deployment: Deployment) -> Iterator[Finding]:
+    """Whether the history is this card's."""
+    history = evidence.history
+    if history is None:
+        return
+    if evidence.history_card not in {None, evidence.card}:
+        yield wrong("card", "the history came with another card")
+    for subject, found, derived in (
+        ("chain", history.chain_id, deployment.chain_id),
+        ("address", history.address, deployment.contract),
+        ("organizer", history.first_organizer, deployment.organizer),
+        ("rules", history.rules, deployment.rules),
+        ("spec", history.spec_digest.hex(), deployment.spec_digest.hex()),
+    ):
+        if found != derived:
+            yield wrong(subject, f"the history says {found}, from the card follows {derived}")
+
+
+def _folded(evidence: Evidence) -> tuple[tuple[ClosedRound, ...] | None, list[Finding]]:
+    """The rounds if the history holds, and what folding and comparing hashes found."""
+    history, findings = evidence.history, list(_hashes(evidence))
+    if history is None:
+        return None, findings
+    try:
+        rounds = fold(history)
+    except InvalidHistory as error:
+        return None, [*findings, wrong(error.subject, str(error))]
+    seen = f"{len(rounds)} closed rounds and {len(history.memberships)} memberships"
+    return rounds, [
+        *findings,
+        checked("history", f"{seen}: proposers, voters, tallies and outcomes follow from the rules"),
+        checked("historyHash", f"all of it comes to 0x{history.history_hash.hex()}"),
+    ]
+
+
+def _hashes(evidence: Evidence) -> Iterator[Finding]:
+    """Whether everybody who should know names the history hash that the history brought along."""
+    history = evidence.history
+    if history is None:
+        return
+    own = history.history_hash
+    if not evidence.witnesses and evidence.trusted_hash is None:
+        yield unchecked("historyHash", "nothing but the history itself says that its hash is the contract's")
+    if evidence.trusted_hash not in {None, own}:
+        trusted = (evidence.trusted_hash or b"").hex()
+        yield wrong("historyHash", f"the history brought 0x{own.hex()}, given was 0x{trusted}")
+    for witness in evidence.witnesses:
+        if witness.history_hash not in {None, own}:
+            other = (witness.history_hash or b"").hex()
+            yield wrong("historyHash", f"{witness.sighting.node} says 0x{other}, the history 0x{own.hex()}")
+
+
+def _beyond(
+    evidence: Evidence, deployment: Deployment, history: History, rounds: Sequence[ClosedRound], name: Name
+) -> Iterator[Finding]:
+    """What is looked at once the history holds."""
+    yield from check_times(history)
+    if evidence.contents is not None:
+        yield from check_contents(evidence.contents, deployment, name)
+    else:
+        yield noted("proposals", "nobody looked into the proposals: no store was named")
+    yield from observe(history, rounds, name)
+    yield from _changes(evidence.changes)
+    if any(closed.round.status is Status.ACCEPTED for closed in rounds):
+        yield noted("meaning", MEANING)
+
+
+def _changes(changes: tuple[Change, ...] | None) -> Iterator[Finding]:
+    if changes is None:
+        yield noted("organizer", "no log was to be had, so the organizer's changes are not listed")
+        return
+    for change in changes:
+        yield noted("organizer", f"block {change.block}: {change.text}")
