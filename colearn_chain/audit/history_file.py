@@ -1,14 +1,15 @@
 """An experiment's history as one file: closed rounds, memberships, rules and card, in canonical JSON.
 
 Whoever has the contract's history hash checks the whole file against it, with no node at all. Seats stand in
-lists, from the lowest, so that every set of them has one form.
+lists, from the lowest, so that every set of them has one form. Nothing is in the file that the closed rounds
+do not prove: an ending that takes effect after them is left out, since no electorate shows it yet.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from colearn_chain.artefacts.card import Card, HashText  # noqa: TC001 - pydantic reads them
 from colearn_chain.artefacts.documents import AddressText, Document, Part
@@ -48,7 +49,7 @@ _Seats = Annotated[tuple[_SeatNumber, ...], AfterValidator(_check_ascending)]
 
 
 class MembershipPart(Part):
-    """A membership; ``last_round`` is null while there is no end."""
+    """A membership; ``last_round`` is null when no closed round came after its end."""
 
     learner: _AddressText
     seat: _SeatNumber
@@ -58,13 +59,13 @@ class MembershipPart(Part):
     encryption_key: HashText
 
     @classmethod
-    def of(cls, made: Membership) -> Self:
-        """A membership as the file has it."""
+    def of(cls, made: Membership, closed: int) -> Self:
+        """A membership as the file has it after so many closed rounds."""
         return cls(
             learner=made.learner,
             seat=made.seat,
             first_round=made.first_round,
-            last_round=None if made.last_round == NO_END else made.last_round,
+            last_round=_shown_end(made.first_round, made.last_round, closed),
             closings=made.closings,
             encryption_key=_hex(made.encryption_key),
         )
@@ -141,8 +142,7 @@ class HistoryFile(Document):
         rules: fixed at deployment.
         memberships: all that were made, in order.
         rounds: all that were closed, from round 1.
-        block: as of which all of it was read.
-        history_hash: the contract's, as of that block.
+        history_hash: the contract's after all of them.
     """
 
     MOST_BYTES: ClassVar[int] = 256 * 1024 * 1024
@@ -156,12 +156,11 @@ class HistoryFile(Document):
     rules: Annotated[Rules, AfterValidator(_check_start)]
     memberships: tuple[MembershipPart, ...]
     rounds: tuple[RoundPart, ...]
-    block: Annotated[int, Field(ge=0, lt=2**63)]
     history_hash: HashText
 
     @classmethod
-    def of(cls, card: Card, history: History, block: int) -> Self:
-        """The file of a history that was read at a block.
+    def of(cls, card: Card, history: History) -> Self:
+        """The file of a history.
 
         Raises:
             InvalidArtefact: a value of the history is none that a file may have.
@@ -173,13 +172,22 @@ class HistoryFile(Document):
                 first_organizer=history.first_organizer,
                 spec_digest=_hex(history.spec_digest),
                 rules=history.rules,
-                memberships=tuple(MembershipPart.of(made) for made in history.memberships),
+                memberships=tuple(
+                    MembershipPart.of(made, len(history.rounds)) for made in history.memberships
+                ),
                 rounds=tuple(RoundPart.of(closed) for closed in history.rounds),
-                block=block,
                 history_hash=_hex(history.history_hash),
             )
         except ValidationError as error:
             raise InvalidArtefact(f"no file can say this: {error}", subject="history") from error
+
+    @model_validator(mode="after")
+    def _check_ends(self) -> Self:
+        for index, made in enumerate(self.memberships):
+            end = NO_END if made.last_round is None else made.last_round
+            if made.last_round != _shown_end(made.first_round, end, len(self.rounds)):
+                raise ValueError(f"membership {index}: the closed rounds do not show last_round {end}")
+        return self
 
     def history(self) -> History:
         """What the file says happened; unchecked.
@@ -205,6 +213,12 @@ def _hex(value: bytes) -> str:
 
 def _octets(text: str) -> bytes:
     return bytes.fromhex(text[2:])
+
+
+def _shown_end(first: int, last: int, closed: int) -> int | None:
+    """The last round of a membership, as far as closed rounds show it; it may be the one before its first."""
+    shown = max(last, first - 1)
+    return None if shown >= closed else shown
 
 
 def _bitmap(seats: tuple[int, ...]) -> int:
