@@ -55,7 +55,7 @@ def sighting_of(node: Node, deployment: Deployment, *, block: BlockIdentifier = 
     """
     receipt = node.receipt(deployment.transaction_hash)
     return Sighting(
-        node=repr(node),
+        node=name_of(node),
         chain_id=node.chain_id,
         succeeded=None if receipt is None else quantity(receipt.get("status")) == 1,
         contract=None if receipt is None else _made(receipt),
@@ -63,6 +63,11 @@ def sighting_of(node: Node, deployment: Deployment, *, block: BlockIdentifier = 
         block_hash=None if receipt is None else "0x" + octets(receipt.get("blockHash")).hex(),
         has_code=bool(node.code(deployment.contract, block)),
     )
+
+
+def name_of(node: Node) -> str:
+    """What to call a node before people: its address, without what may be secret in it."""
+    return repr(node).removeprefix("Node(").removesuffix(")")
 
 
 def check_card(node: Node, card: Card, *, releases: Iterable[Release] | None = None) -> Deployment:

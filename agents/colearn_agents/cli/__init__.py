@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from colearn_agents.cli.failures import EXIT_CODES, need, reported
+from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, reported
 
 app = typer.Typer(
     name="colearn-chain",
@@ -163,6 +163,59 @@ def history(
         from colearn_agents.cli.history import connect, show_history
 
         show_history(connect(rpc, address), as_json=as_json)
+
+
+@app.command(epilog=AUDIT_EXIT_CODES)
+def audit(  # noqa: PLR0913 - each is an option
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="The experiment's card, card.json.")],
+    *,
+    rpc: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A node of the experiment's chain; several are compared."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", help="An exported history, in place of any node.")
+    ] = None,
+    against_hash: Annotated[
+        str | None,
+        typer.Option(metavar="0x...", help="The contract's history hash, from a source that you trust."),
+    ] = None,
+    artefacts: Annotated[
+        Path | None, typer.Option(help="Folder of a store: look into spec and proposals too.")
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help='What to call addresses: a JSON file, {"0x...": "a name"}.')
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the history that was checked to a file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw who proposed and voted what (png, svg or pdf).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, no tables.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check what happened in an experiment, starting from its card.
+
+    Says what was checked, what could not be checked and why, and what is
+    wrong: card and code, who could propose and vote, tallies, outcomes,
+    times and the history hash; and what is worth knowing beside that.
+    """
+    with reported(verbose=verbose):
+        if picture is not None:
+            need("plot", "matplotlib")
+        from colearn_agents.cli.audit import Request, run_audit
+
+        request = Request(
+            card=card,
+            rpc=tuple(rpc or ()),
+            file=file,
+            against_hash=against_hash,
+            artefacts=artefacts,
+            names=names,
+            export=export,
+            picture=picture,
+            as_json=as_json,
+        )
+        raise typer.Exit(run_audit(request))
 
 
 @app.command(epilog=EXIT_CODES)

@@ -22,6 +22,7 @@ from colearn_agents.pictures import draw_pictures
 from colearn_agents.records import make_folder, write_bytes, write_json, write_scores
 from colearn_agents.scorebook import ScoreBook
 from colearn_agents.stopwatch import Stopwatch
+from colearn_chain.audit import HistoryFile
 from colearn_chain.errors import LearnerError
 from colearn_chain.rounds import Status
 from colearn_chain.storage import cid_of
@@ -39,10 +40,12 @@ if TYPE_CHECKING:
 
 FACTORY = "colearn_backends.digits:learner"
 DEFAULT_FOLDER = Path("demo-run")
+CARD, CLOSED_HISTORY = "card.json", "closed-history.json"
 SCORE_NAME = "mean test accuracy"
 LEFT = (
     "history.json",
-    "card.json",
+    CARD,
+    CLOSED_HISTORY,
     "scores.csv",
     "scores.png",
     "votes.png",
@@ -114,7 +117,7 @@ def run_demo(settings: GroupSettings, asked: Path | None) -> None:
     party = Party(factory=factory, count=settings.learners, seed=settings.seed, arguments=settings.arguments)
     comparison = _compared(out, party, _collective(group, checked), watched.effort.trainings)
     costs = _costs(watched, group)
-    _leave_card(folder, group.contract)
+    _leave_evidence(folder, group.contract, checked)
     _leave(folder, watched.book, checked, comparison, costs)
     _tell(out, settings, checked, comparison, costs)
     out.print(f"\nEverything is in {folder}: {', '.join(LEFT)}.", style="bold", soft_wrap=True)
@@ -154,8 +157,8 @@ def _costs(watched: Watched, group: Group) -> Costs:
     )
 
 
-def _leave_card(folder: Path, contract: ExperimentContract) -> None:
-    """Where the experiment is and how it came there, as ``colearn-chain audit`` wants it.
+def _leave_evidence(folder: Path, contract: ExperimentContract, checked: CheckedHistory) -> None:
+    """The card and the closed rounds, as ``colearn-chain audit`` wants them once this chain is gone.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -164,7 +167,8 @@ def _leave_card(folder: Path, contract: ExperimentContract) -> None:
 
     if contract.raw_deployment is not None:
         card = make_card(contract.node, contract.raw_deployment)
-        write_bytes(folder / "card.json", card.to_bytes())
+        write_bytes(folder / CARD, card.to_bytes())
+        write_bytes(folder / CLOSED_HISTORY, HistoryFile.of(card, checked.history).to_bytes())
 
 
 def _leave(

@@ -33,6 +33,21 @@ EXIT_CODES = (
 """Printed below every command's help."""
 
 
+class AuditExit(IntEnum):
+    """What the exit status of ``audit`` says; whoever wants to know more reads its findings."""
+
+    RIGHT = 0
+    WRONG = 1
+    INCOMPLETE = 2
+
+
+AUDIT_EXIT_CODES = (
+    "Exit codes: 0 complete and right; 1 something is wrong; 2 something could not be checked, "
+    "or the command line is wrong; 130 interrupted."
+)
+"""Printed below the help of ``audit``."""
+
+
 @contextmanager
 def reported(*, verbose: bool) -> Iterator[None]:
     """Turn what a command raises into a sentence on stderr and an exit code; a bug keeps its traceback.
