@@ -30,7 +30,7 @@ _DOMAIN_TYPE = keccak(
 _NAME, _VERSION = keccak(text="colearn-chain"), keccak(text="1")
 _BALLOT_TYPE = keccak(text="Ballot(uint256 round,bytes32 digest,uint8 ballot)")
 
-_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+_HALF_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141 // 2
 """Of secp256k1 (SEC 2, version 2, section 2.4.1)."""
 
 _T = TypeVar("_T")
@@ -155,11 +155,9 @@ def by_ballot(ballots: Iterable[tuple[Ballot, _T]]) -> list[list[_T]]:
 
 
 def _parts(signature: Signature) -> tuple[int, int, int] | None:
-    """Recovery bit, r and s (EIP-2098); None: they are no signature, whatever was signed."""
+    """Recovery bit, r and s (EIP-2098); None: these are not 64 bytes, or s is in the upper half (EIP-2)."""
     if len(signature.r) != 32 or len(signature.vs) != 32:  # noqa: PLR2004 - a word's size
         return None
     r, vs = int.from_bytes(signature.r), int.from_bytes(signature.vs)
     s = vs & 2**255 - 1
-    if not (0 < r < _ORDER and 0 < s <= _ORDER // 2):
-        return None
-    return vs >> 255, r, s
+    return (vs >> 255, r, s) if s <= _HALF_ORDER else None

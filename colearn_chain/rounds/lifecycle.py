@@ -236,8 +236,7 @@ class RoundAt:
         for ballot, signer in ballots:
             voted, skip = self._counted(voted, ballot, signer)
             judged.append(Judged(signer.address if signer else None, ballot, skip))
-        has_counted = any(each.skip is None for each in judged)
-        return self._settled(voted, Event.CAST_VOTES) if has_counted else self.round, tuple(judged)
+        return self._settled(voted, Event.CAST_VOTES), tuple(judged)
 
     def advance(self) -> Round:
         """Close the round, since its window has run out.
