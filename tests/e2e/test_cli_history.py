@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
@@ -19,18 +16,16 @@ from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
 from colearn_agents.cli.history import connect, show_history
 from colearn_chain.chain import embedded_chain
-from colearn_chain.chain.node import RpcError
 from colearn_chain.errors import ChainError, ConfigError
 from colearn_chain.rounds import Ballot
 from colearn_chain.storage import cid_of
 from colearn_chain.testing.chain import anvil_chain, find_anvil
+from colearn_chain.testing.doors import open_to_the_network
 from colearn_chain.testing.experiments import ACCOUNTS, World, new_world
 from colearn_chain.types import Digest, RoundNumber
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from colearn_chain.chain import Node
 
 DIGEST = Digest(bytes([9]) * 32)
 ADDRESSES = [account.address for account in ACCOUNTS]
@@ -123,46 +118,6 @@ def test_url_that_is_none_is_refused() -> None:
     """A scheme that no node speaks is the operator's mistake."""
     with pytest.raises((ConfigError, ChainError)):
         show_history(connect("not a url", ADDRESSES[0]), as_json=True)
-
-
-class Door(http.server.BaseHTTPRequestHandler):
-    """Hands JSON-RPC requests over HTTP on to a node in this process, as a node's port does."""
-
-    node: Node
-
-    def do_POST(self) -> None:
-        """Answer one request."""
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = {"jsonrpc": "2.0", "id": request["id"], **self.answer(request)}
-        body = json.dumps(answer, default=lambda value: "0x" + bytes(value).hex()).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The result, or the error."""
-        try:
-            return {"result": self.node.request(request["method"], *request["params"])}
-        except RpcError as error:
-            return {"error": {"code": error.code, "message": error.text, "data": error.data}}
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@contextmanager
-def open_to_the_network(node: Node) -> Iterator[str]:
-    """An embedded chain behind a URL."""
-    door = type("DoorOfThisNode", (Door,), {"node": node})
-    with http.server.HTTPServer(("127.0.0.1", 0), door) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module", params=["eth-tester", *(["anvil"] if find_anvil() else [])])

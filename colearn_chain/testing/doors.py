@@ -1,0 +1,56 @@
+"""A node in this process behind a URL, for commands that know nothing but URLs."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from colearn_chain.chain.node import RpcError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from colearn_chain.chain.node import Node
+
+
+class Door(http.server.BaseHTTPRequestHandler):
+    """Hands JSON-RPC requests over HTTP on to a node in this process, as a node's port does."""
+
+    node: Node
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {"jsonrpc": "2.0", "id": request["id"], **self.answer(request)}
+        body = json.dumps(answer, default=lambda value: "0x" + bytes(value).hex()).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The result, or the error."""
+        try:
+            return {"result": self.node.request(request["method"], *request["params"])}
+        except RpcError as error:
+            return {"error": {"code": error.code, "message": error.text, "data": error.data}}
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@contextmanager
+def open_to_the_network(node: Node) -> Iterator[str]:
+    """An embedded chain behind a URL."""
+    door = type("DoorOfThisNode", (Door,), {"node": node})
+    with http.server.HTTPServer(("127.0.0.1", 0), door) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
