@@ -4,7 +4,7 @@ ARGS =
 VENV = .venv/bin
 SETUP = PYTHON="$(PYTHON)" sh scripts/setup
 
-.PHONY: help demo test check coverage build-contracts bench clean
+.PHONY: help demo test check coverage build-contracts test-contracts bench clean
 
 help:
 	@echo "make demo             five learners train one model through a smart contract, on this machine"
@@ -12,6 +12,7 @@ help:
 	@echo "make check            format, lint, types, import rules, docstrings"
 	@echo "make coverage         run the tests, print the branch coverage"
 	@echo "make build-contracts  compile contracts/ into the artefact that ships"
+	@echo "make test-contracts   test, measure and prove the contract (Linux x86-64)"
 	@echo "make bench            time, gas and RPC calls of a round"
 	@echo "make clean            remove .venv and whatever else was made from the sources"
 	@echo
@@ -37,6 +38,10 @@ coverage:
 build-contracts:
 	@$(SETUP) dev
 	@$(VENV)/python scripts/build_contracts.py $(ARGS)
+
+test-contracts:
+	@$(SETUP) dev
+	@sh scripts/test-contracts $(ARGS)
 
 bench:
 	@$(SETUP) demo

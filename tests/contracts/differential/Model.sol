@@ -494,9 +494,10 @@ contract Model is IExperiment {
     /// @dev The round as types/Round.sol lays it out, by addition.
     function _word(PlainRound storage r) private view returns (uint256 word) {
         for (uint256 seat = 0; seat < 64; ++seat) {
-            uint256 ballot = uint256(r.ballots[seat]);
+            Ballot ballot = r.ballots[seat];
             if (r.electorate[seat]) word += 2 ** seat;
-            word += (ballot % 2) * 2 ** (64 + seat) + (ballot / 2) * 2 ** (128 + seat);
+            if (ballot == Ballot.Approve || ballot == Ballot.Unavailable) word += 2 ** (64 + seat);
+            if (ballot == Ballot.Reject || ballot == Ballot.Unavailable) word += 2 ** (128 + seat);
         }
         word += uint256(r.proposer) * 2 ** 192 + uint256(r.status) * 2 ** 200 + uint256(r.closing) * 2 ** 208;
         word += r.time * 2 ** 216;
