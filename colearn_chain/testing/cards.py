@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from eth_abi.abi import encode
@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 from colearn_chain.artefacts.card import Card, Deployment, Release
 from colearn_chain.chain.accounts import Account
 from colearn_chain.rounds import Experiment, History
-from colearn_chain.rounds.history_hash import RULES_TYPE
+from colearn_chain.rounds.history_hash import RULES_TYPE, fold_closing, fold_join, initial_hash
 
 if TYPE_CHECKING:
     from colearn_chain.rounds import Rules
@@ -74,3 +74,16 @@ def history_of(experiment: Experiment, deployment: Deployment) -> History:
         rounds=tuple(each for each in experiment.rounds if not each.status.is_open),
         history_hash=experiment.history_hash,
     )
+
+
+def rehashed(history: History) -> History:
+    """The history with the hash that a contract of such a past would have, whatever the rules allow."""
+    value = initial_hash(
+        history.chain_id, history.address, history.rules, history.spec_digest, history.first_organizer
+    )
+    joins = list(enumerate(history.memberships))
+    for number, closed in enumerate((None, *history.rounds)):
+        value = value if closed is None else fold_closing(value, number, closed)
+        for index, made in joins:
+            value = fold_join(value, index, made) if made.closings == number else value
+    return replace(history, history_hash=value)

@@ -15,8 +15,7 @@ from colearn_chain.artefacts import Card, Sighting
 from colearn_chain.audit import Evidence, HistoryFile, Kind, Outcome, Report, Witness, audit, unchecked
 from colearn_chain.canonical_json import canonical_json
 from colearn_chain.errors import InvalidArtefact
-from colearn_chain.rounds import Ballot, Call, History, Rules
-from colearn_chain.rounds.history_hash import fold_closing, fold_join, initial_hash
+from colearn_chain.rounds import Ballot, Call, Rules
 from colearn_chain.testing.cards import (
     BLOCK_HASH,
     BLOCK_NUMBER,
@@ -24,6 +23,7 @@ from colearn_chain.testing.cards import (
     card_for,
     deployed,
     history_of,
+    rehashed,
     signed_transaction,
 )
 from colearn_chain.types import Address, Digest, RoundNumber, Timestamp
@@ -319,21 +319,9 @@ def test_no_flipped_bit_of_a_file_passes(at: int, bit: int) -> None:
 )
 def test_another_experiments_history_under_this_card(field: str, value: Any, subject: str) -> None:
     """It may be whole and hashed as it should: the card says that it is another's."""
-    history = replace(HISTORY, **{field: value})
-    report = audit(replace(EVIDENCE, history=replace(history, history_hash=hash_of(history)), witnesses=()))
+    history = rehashed(replace(HISTORY, **{field: value}))
+    report = audit(replace(EVIDENCE, history=history, witnesses=()))
     assert subjects(report, Kind.WRONG) == [subject]
-
-
-def hash_of(history: History) -> bytes:
-    """What the contract would have as its history hash."""
-    value = initial_hash(
-        history.chain_id, history.address, history.rules, history.spec_digest, history.first_organizer
-    )
-    for index, made in enumerate(history.memberships):
-        value = fold_join(value, index, made)
-    for number, closed in enumerate(history.rounds, start=1):
-        value = fold_closing(value, number, closed)
-    return value
 
 
 def test_a_history_that_came_with_another_card() -> None:
