@@ -254,7 +254,8 @@ class Lockstep(RuleBasedStateMachine):
 
     def _begin(self, chance: Random) -> None:
         if self.seen.active.bit_count() < self.terms.min_learners:
-            for learner in MEMBERS:
+            invited = [each for each in MEMBERS if self.model.snapshot(each, self.now).invited]
+            for learner in invited:
                 self.both("join", learner, bytes(32))
         organizer = self.model.organizer()
         self.both("start", organizer if organizer in PEOPLE else chance.choice(MEMBERS))
