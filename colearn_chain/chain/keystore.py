@@ -21,6 +21,7 @@ from eth_account import Account as EthAccount
 from eth_utils.address import to_checksum_address
 from pydantic import BaseModel, Field, ValidationError
 
+from colearn_chain.canonical_json import strict_json
 from colearn_chain.chain.accounts import Account
 from colearn_chain.errors import ConfigError
 from colearn_chain.types import Address
@@ -33,7 +34,7 @@ SCRYPT_WORK_FACTOR = 2**18
 """scrypt's N for new files (RFC 7914), as geth has it: a quarter of a GiB and a second for each guess."""
 
 MOST_FILE_BYTES = 1 << 13
-"""Several times what a key file has; no nesting of so few brackets exhausts the stack of a JSON parser."""
+"""Several times what a key file has."""
 
 _MOST_MEMORY = 1 << 30
 _MOST_ITERATIONS = 10**8
@@ -289,7 +290,7 @@ def _read(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
     try:
         content = _parsed(text)
         _check_memory(kind.model_validate(content, strict=True))
-    except (ValidationError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise KeystoreError(f"{path} is no key file: {_reason(error)}", path=path) from error
     return content
 
@@ -298,7 +299,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
     """The members by their names in lower case, since some old wallets write ``Crypto``."""
     if len(text) > MOST_FILE_BYTES:
         raise ValueError(f"it has more than {MOST_FILE_BYTES} bytes")
-    content = json.loads(text)
+    content = strict_json(text)
     if not isinstance(content, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004 - about a file, not about our own types
     return {str(key).lower(): value for key, value in content.items()}

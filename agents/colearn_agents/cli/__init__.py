@@ -47,6 +47,14 @@ Threshold = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", help="Print the traceback of an error.")]
 
 
+class Engine(StrEnum):
+    """What a local chain runs on."""
+
+    AUTO = "auto"
+    ANVIL = "anvil"
+    ETH_TESTER = "eth-tester"
+
+
 class Driver(StrEnum):
     """Under what a simulation runs."""
 
@@ -216,6 +224,30 @@ def audit(  # noqa: PLR0913 - each is an option
             as_json=as_json,
         )
         raise typer.Exit(run_audit(request))
+
+
+@app.command(epilog=EXIT_CODES)
+def devnet(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="On 127.0.0.1; 0: a free one.")] = 8545,
+    block_time: Annotated[int, typer.Option(min=1, max=3_600, help="Seconds from block to block.")] = 1,
+    accounts: Annotated[int, typer.Option(min=0, max=100, help="How many test accounts to fund.")] = 10,
+    fund: Annotated[
+        list[str] | None,
+        typer.Option(metavar="0x...", help="Another account that gets money, as often as needed."),
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="auto: anvil if it is installed.")] = Engine.AUTO,
+    verbose: Verbose = False,
+) -> None:
+    """Run a local chain for several processes, until Ctrl-C.
+
+    On anvil if it is on the PATH or in node_modules, else on eth-tester.
+    Prints the URL, the chain id and funded test accounts.
+    """
+    with reported(verbose=verbose):
+        from colearn_agents.cli.devnet import run_devnet
+
+        run_devnet(engine.value, port=port, block_time=block_time, accounts=accounts, fund=fund or [])
 
 
 @app.command(epilog=EXIT_CODES)
