@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from colearn_chain.artefacts import ProposalClaim
 from colearn_chain.audit import Change, Content, Contents, Evidence, HistoryFile, State, Witness, unchecked
 from colearn_chain.chain.artefact import packaged_releases
-from colearn_chain.errors import ColearnError, ConfigError, ProtocolViolation, StorageError
+from colearn_chain.errors import ColearnError, ConfigError, InvalidArtefact, ProtocolViolation, StorageError
 from colearn_chain.rounds import fold
-from colearn_chain.storage import ArtefactStore, DirectoryStorage
+from colearn_chain.storage import ArtefactStore, DirectoryStorage, cid_of
+from colearn_chain.storage.folders import folder_digest
 from colearn_chain.types import NO_DIGEST
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from colearn_chain.audit import Finding
     from colearn_chain.chain.node import Node
     from colearn_chain.rounds import ClosedRound, History
-    from colearn_chain.types import Address
+    from colearn_chain.types import Address, Digest
 
 LONGEST_FILE = HistoryFile.MOST_BYTES
 
@@ -165,7 +166,23 @@ def contents_of(history: History, experiment: str, folder: Path) -> Contents:
             rounds = fold(history)
         except (StorageError, ProtocolViolation) as error:
             return Contents(None, str(error))
-        return Contents(spec, proposals=tuple(_proposals(store, rounds, experiment, spec)))
+        proposals = tuple(_proposals(store, rounds, experiment, spec))
+    return Contents(spec, proposals=tuple(_blamed(content, folder) for content in proposals))
+
+
+def _blamed(content: Content, folder: Path) -> Content:
+    """Tell a proposal that is no good from a good one that the store has damaged."""
+    digest = content.closed.round.digest
+    if content.state is not State.INVALID or _is_sound(folder / cid_of(digest), digest):
+        return content
+    return Content(content.closed, State.GONE, f"what the store has instead is damaged: {content.reason}")
+
+
+def _is_sound(kept: Path, digest: Digest) -> bool:
+    try:
+        return folder_digest(kept) == digest
+    except (InvalidArtefact, OSError):
+        return False
 
 
 def _proposals(
