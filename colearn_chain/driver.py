@@ -293,7 +293,7 @@ class _Group:
             answer = getattr(self.learners[index], f"mli_{verb}")(*copy.deepcopy(arguments))
             if isinstance(answer, expected):
                 return copy.deepcopy(answer)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise LearnerError(
                 f"learner {index} failed in mli_{verb}: {type(error).__name__}: {error}"
             ) from error

@@ -6,20 +6,25 @@ A learner's code is its owner's and may raise anything; an agent must outlive it
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from colearn_agents.strangers import in_words
 from colearn_chain.errors import ColearnError, LearnerError
-from colearn_chain.ml_interface import ProposedWeights, TrainingSummary, Weights
+from colearn_chain.ml_interface import DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
 from colearn_chain.weights import codec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.weights import NamedArrays
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class GuardedLearner:
         learner: whose weights become arrays and back by its own codec, or by walking nested containers.
 
     Attributes:
-        unsure: whether it failed since it last accepted weights, so that nobody knows what it holds.
+        unsure: whether it failed, or answered nonsense, since it last accepted weights, so that nobody knows
+            what it holds.
     """
 
     def __init__(self, learner: MachineLearningInterface) -> None:
@@ -72,23 +78,24 @@ class GuardedLearner:
             LearnerError: the learner failed, or has none.
             InvalidWeights: they cannot be written as arrays.
         """
-        weights = self._called("mli_get_current_weights", self._learner.mli_get_current_weights, Weights)
-        if weights.weights is None:
-            raise LearnerError("mli_get_current_weights returned no weights")
-        return _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))
+        with self._doubted():
+            weights = _answer("mli_get_current_weights", self._learner.mli_get_current_weights, Weights)
+            if weights.weights is None:
+                raise LearnerError("mli_get_current_weights returned no weights")
+            return self._arrays(weights)
 
     def propose(self) -> TrainedArrays:
         """Train.
 
         Raises:
-            LearnerError: the learner failed.
+            LearnerError: the learner failed, or says of its training what cannot be.
             InvalidWeights: what it returned cannot be written as arrays.
         """
-        weights = self._called("mli_propose_weights", self._learner.mli_propose_weights, Weights)
-        if weights.weights is None:
-            return TrainedArrays(None, weights.training_summary)
-        arrays = _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))
-        return TrainedArrays(arrays, weights.training_summary)
+        with self._doubted():
+            weights = _answer("mli_propose_weights", self._learner.mli_propose_weights, Weights)
+            _check_budget(weights.training_summary)
+            arrays = None if weights.weights is None else self._arrays(weights)
+            return TrainedArrays(arrays, weights.training_summary)
 
     def test(self, arrays: NamedArrays) -> Scores:
         """Test weights on the learner's own data.
@@ -98,9 +105,10 @@ class GuardedLearner:
             InvalidWeights: these arrays are no weights of this learner.
         """
         weights = self._weights(arrays)
-        tested = self._called(
-            "mli_test_weights", lambda: self._learner.mli_test_weights(weights), ProposedWeights
-        )
+        with self._doubted():
+            tested = _answer(
+                "mli_test_weights", lambda: self._learner.mli_test_weights(weights), ProposedWeights
+            )
         return Scores(_finite(tested.vote_score), _finite(tested.test_score), tested.vote)
 
     def accept(self, arrays: NamedArrays) -> None:
@@ -111,21 +119,24 @@ class GuardedLearner:
             InvalidWeights: these arrays are no weights of this learner.
         """
         weights = self._weights(arrays)
-        self._called("mli_accept_weights", lambda: self._learner.mli_accept_weights(weights), object)
+        with self._doubted():
+            _guard("mli_accept_weights", lambda: self._learner.mli_accept_weights(weights))
         self.unsure = False
+
+    def _arrays(self, weights: Weights) -> NamedArrays:
+        return _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))
 
     def _weights(self, arrays: NamedArrays) -> Weights:
         return Weights(weights=_guard("arrays_to_weights", lambda: self._codec.arrays_to_weights(arrays)))
 
-    def _called(self, name: str, function: Callable[[], object], kind: type[T]) -> T:
+    @contextmanager
+    def _doubted(self) -> Iterator[None]:
+        """A learner whose answer is no answer may have changed its weights before."""
         try:
-            result = _guard(name, function)
+            yield
         except ColearnError:
             self.unsure = True
             raise
-        if not isinstance(result, kind):
-            raise LearnerError(f"{name} returned a {type(result).__name__}, not {kind.__name__}")
-        return result
 
 
 def _guard(name: str, function: Callable[[], T]) -> T:
@@ -133,8 +144,38 @@ def _guard(name: str, function: Callable[[], T]) -> T:
         return function()
     except ColearnError:
         raise
-    except Exception as error:
-        raise LearnerError(f"{name} failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # a learner that gives up must not end its agent
+        raise LearnerError(f"{name} failed: {in_words(error)}") from error
+
+
+def _answer(name: str, function: Callable[[], object], kind: type[M]) -> M:
+    """Call a learner and check its answer, whose fields may have been set to anything since it was made."""
+    answer = _guard(name, function)
+    if not isinstance(answer, kind):
+        raise LearnerError(f"{name} returned a {type(answer).__name__}, not {kind.__name__}")
+    try:
+        return kind.model_validate(_fields(answer))
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in wrong["loc"])
+        said = f"{name} answered what the interface forbids: {place}: {wrong['msg']}"
+        raise LearnerError(said) from error
+
+
+def _fields(answer: BaseModel) -> dict[str, object]:
+    """What a model's fields are now, so that they can be checked; a learner's own models stay as they are."""
+    return {
+        name: _fields(value) if isinstance(value, Weights | TrainingSummary | DiffPrivBudget) else value
+        for name, value in vars(answer).items()
+    }
+
+
+def _check_budget(summary: TrainingSummary | None) -> None:
+    """No JSON has infinities: neither the journal nor a manifest could tell of such a budget."""
+    budget = None if summary is None else summary.dp_budget
+    for name, value in () if budget is None else budget:
+        if not math.isfinite(value):
+            raise LearnerError(f"{name} of the privacy budget is {value}, which is no finite number")
 
 
 def _finite(score: float) -> float | None:

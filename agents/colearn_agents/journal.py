@@ -8,21 +8,33 @@ and is cut off.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
+from colearn_agents.strangers import writable
 from colearn_chain.errors import ConfigError, StorageError
 from colearn_chain.ml_interface import TrainingSummary  # noqa: TC001 - pydantic reads it
 from colearn_chain.rounds import Ballot
 from colearn_chain.types import Address, Digest, RoundNumber
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
 Hex32 = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
+
+
+def _writable(text: object) -> object:
+    return writable(text) if isinstance(text, str) else text
+
+
+Words = Annotated[str, BeforeValidator(_writable)]
+"""Text that may quote a learner's or a peer's own words."""
 
 
 class Record(BaseModel):
@@ -51,7 +63,7 @@ class Trained(Record):
 
     record: Literal["trained"] = "trained"
     round: int
-    nothing: str = ""
+    nothing: Words = ""
     summary: TrainingSummary | None = None
 
 
@@ -91,7 +103,7 @@ class Judged(Record):
     vote_score: FiniteFloat | None = None
     test_score: FiniteFloat | None = None
     ballot: Annotated[int, Field(ge=Ballot.APPROVE, le=Ballot.UNAVAILABLE)]
-    reason: str
+    reason: Words
 
 
 class Adopted(Record):
@@ -115,9 +127,13 @@ class Journal:
     Use `Journal.open` or `Journal.in_memory`.
     """
 
-    def __init__(self, records: list[AnyRecord], file: IO[bytes] | None) -> None:
+    def __init__(
+        self, records: list[AnyRecord], file: IO[bytes] | None, sync: Callable[[int], None] = os.fsync
+    ) -> None:
         self._records = records
         self._file = file
+        self._sync = sync
+        self._end = 0 if file is None else file.seek(0, os.SEEK_END)
 
     @classmethod
     def in_memory(cls) -> Self:
@@ -125,18 +141,24 @@ class Journal:
         return cls([], None)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a journal's file, and make it if it is not there.
+    def open(cls, path: Path, sync: Callable[[int], None] = os.fsync) -> Self:
+        """Open a journal's file, and make it if it is not there; it is locked until it is closed.
+
+        Args:
+            path: the file.
+            sync: makes what was written to a file descriptor outlive a crash of the machine.
 
         Raises:
-            ConfigError: the file cannot be opened or read, or a line in it is no record.
+            ConfigError: the file cannot be opened, locked or read, another agent has it open, or a line in it
+                is no record.
         """
         try:
-            file = _open_synced(path)
+            file = _open_synced(path, sync)
         except OSError as error:
             raise ConfigError(f"the journal {path} cannot be opened: {error}") from error
         try:
-            return cls(_read(path, file), file)
+            _lock(path, file)
+            return cls(_read(path, file), file, sync)
         except BaseException:
             file.close()
             raise
@@ -169,10 +191,13 @@ class Journal:
         """Add a record; when this returns it is on the disk.
 
         Raises:
-            StorageError: the disk is full or gone; nothing was added.
+            StorageError: the disk is full or gone, or the journal is closed; nothing was added.
+            RuntimeError: the next start could not read the record; nothing was added.
         """
         if self._file is not None:
-            _write(self._file, record.model_dump_json().encode() + b"\n")
+            line = _line_of(record)
+            _write(self._file, self._end, line, self._sync)
+            self._end += len(line)
         self._records.append(record)
 
     def trained(self, number: RoundNumber) -> Trained | None:
@@ -209,15 +234,27 @@ def digest_of(text: str) -> Digest:
     return Digest(bytes.fromhex(text.removeprefix("0x")))
 
 
-def _open_synced(path: Path) -> IO[bytes]:
+def _open_synced(path: Path, sync: Callable[[int], None]) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+b", buffering=0)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # else a crash of the machine could lose the file's name
+        sync(folder)  # else a crash of the machine could lose the file's name
     finally:
         os.close(folder)
     return file
+
+
+def _lock(path: Path, file: IO[bytes]) -> None:
+    """Two agents that wrote one journal would each forget what the other did."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as taken:
+        raise ConfigError(
+            f"the journal {path} is open already: another agent of this learner runs"
+        ) from taken
+    except OSError as error:
+        raise ConfigError(f"the journal {path} cannot be locked: {error}") from error
 
 
 def _read(path: Path, file: IO[bytes]) -> list[AnyRecord]:
@@ -238,12 +275,37 @@ def _parsed(path: Path, number: int, line: bytes) -> AnyRecord:
         raise ConfigError(f"line {number} of the journal {path} is no record: {line[:200]!r}") from error
 
 
-def _write(file: IO[bytes], line: bytes) -> None:
-    end = file.seek(0, os.SEEK_END)
+def _line_of(record: AnyRecord) -> bytes:
+    """A record as a line that the next start will read as the same record.
+
+    Raises:
+        RuntimeError: it would not.
+    """
+    line = record.model_dump_json().encode()
     try:
+        same = _LINE.validate_json(line) == record
+    except ValidationError:
+        same = False
+    if not same:
+        raise RuntimeError(f"this record of a journal could not be read back: {record!r}")
+    return line + b"\n"
+
+
+def _write(file: IO[bytes], end: int, line: bytes, sync: Callable[[int], None]) -> None:
+    """Write a line where the last whole one ends, whatever an earlier failure may have left there."""
+    if file.closed:
+        raise StorageError("the journal cannot be written: it is closed")
+    try:
+        _cut(file, end)
         if file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - one way to undo both failures
-        os.fsync(file.fileno())
+        sync(file.fileno())
     except OSError as error:
-        file.truncate(end)
+        with suppress(OSError):  # a disk that is gone; the next line is not written before this is done
+            _cut(file, end)
         raise StorageError(f"the journal cannot be written: {error}") from error
+
+
+def _cut(file: IO[bytes], end: int) -> None:
+    if file.seek(0, os.SEEK_END) > end:
+        file.seek(file.truncate(end))

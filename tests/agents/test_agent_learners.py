@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from colearn_agents import events
+from colearn_agents.journal import Journal
 from colearn_chain.errors import InvalidWeights, LearnerError
 from colearn_chain.ml_interface import ProposedWeights, Weights
 from colearn_chain.rounds import Ballot, Status
 from colearn_chain.testing.learners import FailingLearner, Phase, StepLearner
+from colearn_chain.types import RoundNumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from colearn_chain.ml_interface import MachineLearningInterface
     from tests.agents.conftest import Table
@@ -132,7 +136,7 @@ def test_what_peers_would_refuse_is_not_proposed(
     table: Table, answer: Callable[[], Any], reason: str
 ) -> None:
     """A training that ends in what is no proposal passes the turn instead of wasting the others' time."""
-    play(table, Peculiar(propose=answer))
+    play(table, Peculiar(propose=answer), steps=4)
     assert table.round(1).status is Status.SKIPPED
     assert reason in table.reasons(events.TurnPassed)[0]
 
@@ -186,6 +190,54 @@ def test_a_learner_that_writes_into_what_it_tests_spoils_nothing(table: Table) -
     learners = play(table, StepLearner(TARGET), Peculiar(test=spoil))
     assert table.round(1).status is Status.ACCEPTED
     assert [held(learner) for learner in learners] == [[0.5, 1.0]] * 3
+
+
+class Scribbler(StepLearner):
+    """Sets fields of its answers to what they cannot be."""
+
+    def mli_propose_weights(self) -> Weights:
+        """Train, and say nonsense of the training."""
+        answer = super().mli_propose_weights()
+        answer.training_summary = "x"  # type: ignore[assignment]
+        return answer
+
+    def mli_test_weights(self, weights: Weights) -> ProposedWeights:
+        """Test, and come to no score."""
+        answer = super().mli_test_weights(weights)
+        answer.vote_score = None  # type: ignore[assignment]
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("learner", "reason"),
+    [
+        (Scribbler(TARGET), "training_summary"),
+        (FailingLearner(TARGET, Phase.PROPOSE, error=SystemExit(3)), "SystemExit: 3"),
+        (FailingLearner(TARGET, Phase.PROPOSE, error=RuntimeError("file \udcff")), "file \\udcff"),
+        (FailingLearner(TARGET, Phase.PROPOSE, error=LearnerError("file \udcff")), "file \\udcff"),
+        (FailingLearner(TARGET, Phase.PROPOSE, error=LearnerError("\0" * 9_999)), "training failed"),
+    ],
+    ids=["scribble", "exit", "surrogate", "own surrogate", "long"],
+)
+def test_whatever_a_learner_does_its_agent_goes_on(
+    table: Table, tmp_path: Path, learner: StepLearner, reason: str
+) -> None:
+    """The turn is passed for a reason that is on the disk, and the next start reads it there."""
+    path = tmp_path / "journal"
+    with closing(Journal.open(path)) as journal:
+        table.settle(table.agent(0, learner, journal=journal), table.agent(1), table.agent(2))
+    with closing(Journal.open(path)) as again:
+        trained = again.trained(RoundNumber(1))
+    assert trained is not None
+    assert reason in trained.nothing
+    assert table.round(1).status is Status.SKIPPED
+
+
+def test_a_score_that_is_none_is_unavailable(table: Table) -> None:
+    """A voter whose learner sets its score to None votes, and the agent goes on."""
+    table.settle(table.agent(0), table.agent(1, Scribbler(TARGET)), table.agent(2))
+    assert table.ballots(1)[1] is Ballot.UNAVAILABLE
+    assert "vote_score" in table.reasons(events.Tested)[0]
 
 
 def test_an_interrupt_is_not_swallowed(table: Table) -> None:

@@ -46,6 +46,15 @@ def test_a_proposer_that_fails_skips_its_round() -> None:
     assert result.test_scores == [-1.0, -1.0]
 
 
+def test_a_proposer_that_exits_skips_its_round() -> None:
+    """sys.exit in a learner's code ends neither the round nor the program."""
+    result = collective_learning_round(
+        [failing(Phase.PROPOSE, error=SystemExit(0)), StepLearner(TARGET)], 0.5, 0
+    )
+    assert result.skipped
+    assert result.notes == ["learner 0 failed in mli_propose_weights: SystemExit: 0"]
+
+
 class TrainsInPlace(StepLearner):
     """Hands out its own array and fails after it has written to it."""
 
