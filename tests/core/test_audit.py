@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 BEGIN = 1_000
 SPEC, MODEL, WORSE = (Digest(bytes([number]) * 32) for number in (1, 2, 3))
-ANN, BOB, CYD = (Address("0x" + digits * 20) for digits in ("12", "34", "56"))
+ANN, BOB, CYD = (Address(to_checksum_address("0x" + digits * 20)) for digits in ("a1", "b2", "c3"))
 ONE, TWO, THREE = (RoundNumber(number) for number in (1, 2, 3))
 RULES = Rules(
     threshold_bps=5001,
@@ -252,6 +253,7 @@ def others(value: Any) -> list[Any]:
             CYD if value != CYD else ANN,
             "0x" + "00" * ((len(value) - 2) // 2),
             value.upper(),
+            value.lower(),
             None,
         ]
     return [WORDS.get(value, value + "s")]
@@ -293,6 +295,14 @@ def test_a_list_that_was_tampered_with(path: tuple[Any, ...]) -> None:
     lies = [value[::-1], value[1:], value[:-1], [*value, *value[-1:]], [*value, 7]]
     lies += [[seat] for seat in (0, 1, 2)]
     assert [lie for lie in lies if lie != value and not is_found(changed(path, lie))] == []
+
+
+def test_a_ballot_that_is_written_as_two() -> None:
+    """Approving and rejecting share the bits of Ann's Unavailable, and so its hash: one form is enough."""
+    twofold = changed(("rounds", 2, "approvals"), [0])
+    twofold["rounds"][2] |= {"rejections": [0], "unavailables": []}
+    with pytest.raises(InvalidArtefact, match="two ballots"):
+        audited_file(canonical_json(twofold))
 
 
 @given(at=st.integers(0, len(FILE.to_bytes()) - 1), bit=st.integers(0, 7))

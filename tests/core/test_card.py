@@ -282,6 +282,17 @@ def _depth(item: rlp.Item) -> int:
     return 0 if isinstance(item, bytes) else 1 + max((_depth(part) for part in item), default=0)
 
 
+def test_lists_that_are_nested_too_deep() -> None:
+    """They are refused long before the stack is at its end."""
+    nested = b"\xc0"
+    for _ in range(50):
+        nested = bytes([0xC0 + len(nested)]) + nested
+    for deep in (nested, bytes([0xC4, 0xC3, 0xC2, 0xC1, 0xC0])):
+        with pytest.raises(ValueError, match="deep"):
+            rlp.decode(deep)
+    assert rlp.decode(bytes([0xC3, 0xC2, 0xC1, 0xC0])) == [[[[]]]]
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_an_items_one_form_or_refused(data: bytes) -> None:
     """What decodes encodes to the same bytes."""
