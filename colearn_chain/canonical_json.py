@@ -12,11 +12,14 @@ import json
 import re
 from typing import Any, NoReturn
 
+from colearn_chain.errors import shown
+
 DEEPEST = 64
 """How deeply lists and objects may be nested. Python's own guard, RecursionError, is not relied on: libraries
 raise its limit for the whole process (py-evm to 100,000), and beyond the C stack the interpreter dies."""
 
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A string that nobody closes goes to the end, and nothing is given back (`*+`): each byte is looked at once.
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def canonical_json(value: object, *, sort_keys: bool = True) -> bytes:
@@ -42,7 +45,7 @@ def strict_json(data: bytes) -> Any:
     Raises:
         ValueError: it is no such JSON, or is nested more than ``DEEPEST`` deep.
     """
-    _check_text_depth(data)
+    check_text_depth(data)
     return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
 
 
@@ -54,7 +57,12 @@ def _check_depth(value: object, left: int) -> None:
         _check_depth(each, left - 1)
 
 
-def _check_text_depth(data: bytes) -> None:
+def check_text_depth(data: bytes) -> None:
+    """Check, before JSON is parsed, how deeply it is nested; whether it is JSON at all is not looked at.
+
+    Raises:
+        ValueError: more than ``DEEPEST`` deep.
+    """
     depth = 0
     for mark in _MARKS.finditer(data):
         depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark[0], 0)
@@ -66,7 +74,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {key!r} stands there twice")
+            raise ValueError(f"the key '{shown(key)}' stands there twice")
         found[key] = value
     return found
 

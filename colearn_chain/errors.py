@@ -20,7 +20,7 @@
 
 A mistake in this project's own code is none of these: it stays a ``RuntimeError`` or an ``AssertionError``.
 Adapters let no foreign exception out: they raise one of these ``from`` it. Each class carries what was wrong
-as attributes, not only as text.
+as attributes, not only as text. What others wrote enters a message through :func:`shown` only.
 """
 
 from __future__ import annotations
@@ -31,6 +31,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def shown(value: object, most: int = 200) -> str:
+    """What a stranger wrote, fit for a message: one short line, and nothing in it that steers a terminal.
+
+    Args:
+        value: text; bytes, which are written as hex digits after 0x; anything else by its ``str``.
+        most: how many characters stay; an ellipsis says that there were more.
+    """
+    line = "".join(_visible(character) for character in _text(value, most)[: most + 1])
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _text(value: object, most: int) -> str:
+    if isinstance(value, bytes):
+        return "0x" + value[:most].hex()
+    try:
+        return str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return f"({type(value).__name__} without end)"
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
 class ColearnError(Exception):
     """The root of the tree; never raised itself."""
 
@@ -39,13 +63,13 @@ class ProtocolViolation(ColearnError):
     """A peer sent or did what the protocol forbids.
 
     Attributes:
-        subject: what was looked at, such as a tensor's name, a field or a file.
+        subject: what was looked at, such as a tensor's name, a field or a file, as :func:`shown` writes it.
         value: the offending value, or None where it is the text itself.
     """
 
     def __init__(self, message: str, *, subject: str = "", value: object = None) -> None:
         super().__init__(message)
-        self.subject = subject
+        self.subject = shown(subject)
         self.value = value
 
 
@@ -106,8 +130,8 @@ class ContractReverted(ColearnError):
     """
 
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
-        shown = ", ".join(f"{key}={_shown(value)}" for key, value in values.items())
-        super().__init__(f"the contract refused: {name or 'without a reason'}({shown})")
+        arguments = ", ".join(f"{key}={shown(value)}" for key, value in values.items())
+        super().__init__(f"the contract refused: {name or 'without a reason'}({arguments})")
         self.name = name
         self.values = dict(values)
 
@@ -118,7 +142,3 @@ class LearnerError(ColearnError):
 
 class ConfigError(ColearnError):
     """Something that the operator can fix: a file, an option, a missing extra."""
-
-
-def _shown(value: object) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

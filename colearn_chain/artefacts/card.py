@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from colearn_chain.artefacts.creation import MOST_CHAINS, Creation, read_creation
 from colearn_chain.artefacts.documents import Document, Part
 from colearn_chain.artefacts.manifest import experiment_id
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 from colearn_chain.rounds.history_hash import RULES_TYPE
 from colearn_chain.rounds.rules import RuleBroken, Rules
 from colearn_chain.types import NO_DIGEST, Address, Digest
@@ -113,7 +113,7 @@ class Card(Document):
         try:
             block = MinedIn(number=block_number, hash="0x" + block_hash.hex())
         except ValidationError as error:
-            raise InvalidArtefact(f"no block: {error}", subject="block", value=block_number) from error
+            raise InvalidArtefact(f"no block: {shown(error)}", subject="block", value=block_number) from error
         return cls(chain_id=read_creation(raw).chain_id, transaction="0x" + raw.hex(), block=block)
 
     @property
@@ -216,7 +216,7 @@ def _arguments(data: bytes) -> tuple[Rules, Digest]:
     try:
         values, digest = decode(_ARGUMENTS, data)
     except DecodingError as error:
-        raise _bad_arguments(str(error), data) from error
+        raise _bad_arguments(shown(error), data) from error
     rules = Rules(**_by_field(values))
     try:
         rules.check()

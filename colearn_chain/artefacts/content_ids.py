@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 from colearn_chain.types import Digest
 
 _PREFIX = bytes([0x01, 0x70, 0x12, 0x20])
@@ -44,5 +44,5 @@ def digest_of(cid: str) -> Digest:
     digest = Digest(raw[len(_PREFIX) :])
     # Writing it again refuses what base32 lets pass: another prefix, capitals, bits beyond the last byte.
     if len(digest) != _DIGEST_BYTES or cid_of(digest) != cid:
-        raise InvalidArtefact(f"{cid!r} is not the CID of a folder", subject="cid", value=cid)
+        raise InvalidArtefact(f"'{shown(cid)}' is not the CID of a folder", subject="cid", value=cid)
     return digest

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from colearn_chain.artefacts import rlp
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 from colearn_chain.types import Address
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def read_creation(raw: bytes) -> Creation:
     try:
         return _read(raw)
     except ValueError as error:
-        raise InvalidArtefact(f"the card's transaction: {error}", subject="transaction", value=raw) from error
+        raise InvalidArtefact(
+            f"the card's transaction: {shown(error)}", subject="transaction", value=raw
+        ) from error
 
 
 def _read(raw: bytes) -> Creation:

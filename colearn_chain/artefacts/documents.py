@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from colearn_chain.canonical_json import canonical_json, strict_json
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 
 AddressText = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
 """An Ethereum address; whether its EIP-55 checksum holds is the chain's business."""
@@ -44,7 +44,7 @@ class Document(Part):
         try:
             data = canonical_json(self.model_dump(mode="json"))
         except (TypeError, ValueError) as error:
-            raise InvalidArtefact(f"{kind} cannot be written: {error}", subject=kind) from error
+            raise InvalidArtefact(f"{kind} cannot be written: {shown(error)}", subject=kind) from error
         self._check_size(len(data))
         return data
 
@@ -63,7 +63,9 @@ class Document(Part):
         except ValidationError as error:
             raise _as_invalid(cls.__name__, error) from error
         except ValueError as error:
-            raise InvalidArtefact(f"{cls.__name__} is not JSON: {error}", subject=cls.__name__) from error
+            raise InvalidArtefact(
+                f"{cls.__name__} is not JSON: {shown(error)}", subject=cls.__name__
+            ) from error
         if document.to_bytes() != data:
             raise InvalidArtefact(
                 f"{cls.__name__} is not in canonical form", subject=cls.__name__, value=data
@@ -84,4 +86,6 @@ def _as_invalid(kind: str, error: ValidationError) -> InvalidArtefact:
     """The first thing that pydantic found wrong, with its place and value as attributes."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or kind
-    return InvalidArtefact(f"{kind}: {place}: {first['msg']}", subject=place, value=first["input"])
+    return InvalidArtefact(
+        f"{kind}: {shown(place)}: {shown(first['msg'])}", subject=place, value=first["input"]
+    )

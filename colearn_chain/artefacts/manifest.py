@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from colearn_chain.artefacts.content_ids import cid_of
 from colearn_chain.artefacts.documents import AddressText, CidText, Document, ExperimentText, Part
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 from colearn_chain.ml_interface import DiffPrivBudget, TrainingSummary
 from colearn_chain.rounds.rules import MOST_ROUNDS
 
@@ -112,7 +112,7 @@ class Manifest(Document):
                 training=_training_of(summary),
             )
         except ValidationError as error:
-            raise InvalidArtefact(f"no manifest can say this: {error}", subject="manifest") from error
+            raise InvalidArtefact(f"no manifest can say this: {shown(error)}", subject="manifest") from error
 
     def check_claim(self, claim: ProposalClaim) -> None:
         """Check that the manifest says what the chain says.
@@ -130,7 +130,9 @@ class Manifest(Document):
             found = getattr(self, field)
             if found != wanted:
                 raise InvalidArtefact(
-                    f"the manifest names {field} {found}, the chain {wanted}", subject=field, value=found
+                    f"the manifest names {field} {shown(found)}, the chain {shown(wanted)}",
+                    subject=field,
+                    value=found,
                 )
 
     def training_summary(self) -> TrainingSummary | None:

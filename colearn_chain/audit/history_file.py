@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from colearn_chain.artefacts.card import Card, HashText  # noqa: TC001 - pydantic reads them
 from colearn_chain.artefacts.documents import AddressText, Document, Part
-from colearn_chain.errors import InvalidArtefact
+from colearn_chain.errors import InvalidArtefact, shown
 from colearn_chain.rounds import Closing, History, Membership, Round, Rules, Status, seats_of
 from colearn_chain.types import NO_DIGEST, NO_END, SEATS, Address, Digest, RoundNumber, Seat, Timestamp
 
@@ -179,7 +179,7 @@ class HistoryFile(Document):
                 history_hash=_hex(history.history_hash),
             )
         except ValidationError as error:
-            raise InvalidArtefact(f"no file can say this: {error}", subject="history") from error
+            raise InvalidArtefact(f"no file can say this: {shown(error)}", subject="history") from error
 
     @model_validator(mode="after")
     def _check_ends(self) -> Self:
@@ -217,8 +217,8 @@ def _octets(text: str) -> bytes:
 
 def _shown_end(first: int, last: int, closed: int) -> int | None:
     """The last round of a membership, as far as closed rounds show it; it may be the one before its first."""
-    shown = max(last, first - 1)
-    return None if shown >= closed else shown
+    end = max(last, first - 1)
+    return None if end >= closed else end
 
 
 def _bitmap(seats: tuple[int, ...]) -> int:

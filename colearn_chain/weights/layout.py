@@ -13,8 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from colearn_chain.canonical_json import canonical_json, strict_json
-from colearn_chain.errors import InvalidWeights
-from colearn_chain.weights.tensors import NUMPY_DTYPES, Tensor, check_name
+from colearn_chain.errors import InvalidWeights, shown
+from colearn_chain.weights.tensors import (
+    MOST_WEIGHT_BYTES,
+    NUMPY_DTYPES,
+    Tensor,
+    check_dimensions,
+    check_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +78,14 @@ def parse_header(text: bytes) -> list[Tensor]:
             a hole, an overlap, metadata, other white space.
     """
     try:
-        entries = strict_json(text)
+        return _parsed(text)
     except ValueError as error:
-        raise InvalidWeights(f"the header is not JSON: {error}", subject="header") from error
+        raise InvalidWeights(f"the header is not JSON: {shown(error)}", subject="header") from error
+
+
+def _parsed(text: bytes) -> list[Tensor]:
+    """As :func:`parse_header`; what goes wrong inside JSON is still a ``ValueError``."""
+    entries = strict_json(text)
     if not isinstance(entries, dict):
         raise InvalidWeights("the header is not a JSON object", subject="header", value=entries)
     tensors = [_parse_entry(name, entry) for name, entry in entries.items()]
@@ -95,17 +106,25 @@ def _check_canonical(text: bytes, tensors: list[Tensor]) -> None:
 def _parse_entry(name: str, entry: object) -> Tensor:
     if not isinstance(entry, dict) or set(entry) != _FIELDS:
         raise InvalidWeights(
-            f"the header's entry {name!r} does not have exactly dtype, shape and data_offsets",
+            f"the header's entry '{shown(name)}' does not have exactly dtype, shape and data_offsets",
             subject=name,
             value=entry,
         )
     dtype, shape = entry["dtype"], entry["shape"]
     known = next((known for known in NUMPY_DTYPES if known == dtype), None)
     if known is None:
-        raise InvalidWeights(f"{name!r} has the unknown dtype {dtype!r}", subject=name, value=dtype)
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        raise InvalidWeights(f"{name!r} has no shape but {shape!r}", subject=name, value=shape)
+        raise InvalidWeights(
+            f"'{shown(name)}' has the unknown dtype {shown(dtype)}", subject=name, value=dtype
+        )
+    if not isinstance(shape, list) or not all(map(_is_size, shape)):
+        raise InvalidWeights(f"'{shown(name)}' has no shape but {shown(shape)}", subject=name, value=shape)
+    check_dimensions(name, shape)
     return Tensor(check_name(name), known, tuple(shape))
+
+
+def _is_size(value: object) -> bool:
+    """Bounded, so that no product of sizes has more digits than Python writes."""
+    return type(value) is int and 0 <= value <= MOST_WEIGHT_BYTES
 
 
 def _framed(text: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from colearn_chain.errors import InvalidWeights, LearnerError
+from colearn_chain.errors import InvalidWeights, LearnerError, shown
 from colearn_chain.weights.tensors import NamedArrays, check_name, dtype_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class NestedCodec:
         names = {_name(path) for path, _ in _leaves(template, ())}
         for name in sorted(names ^ arrays.keys()):
             problem = "is missing" if name in names else "is not part of the learner's weights"
-            raise InvalidWeights(f"{name!r} {problem}", subject=name)
+            raise InvalidWeights(f"'{shown(name)}' {problem}", subject=name)
         return _restore(template, (), arrays)
 
     def _template(self) -> Any:
@@ -114,7 +114,9 @@ def _keyed(node: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, Any]]:
         if type(key) is not str:
             where = _name(path)
             raise InvalidWeights(
-                f"the dict {where!r} has the key {key!r}, which is not text", subject=where, value=key
+                f"the dict '{shown(where)}' has the key {shown(key)}, which is not text",
+                subject=where,
+                value=key,
             )
         yield key, part
 
@@ -137,13 +139,13 @@ def _to_array(path: Path, leaf: object) -> NDArray[Any]:
             array = np.asarray(leaf, dtype=_number_dtype(leaf))
         except OverflowError as error:
             raise InvalidWeights(
-                f"{name!r} is {leaf}, which 64 bits do not hold", subject=name, value=leaf
+                f"'{shown(name)}' is {shown(leaf)}, which 64 bits do not hold", subject=name, value=leaf
             ) from error
         dtype_of(name, array.dtype)
         return array
     kind = f"{type(leaf).__module__}.{type(leaf).__qualname__}"
     raise InvalidWeights(
-        f"{name!r} is a {kind}, neither a number nor a numpy array", subject=name, value=kind
+        f"'{shown(name)}' is a {kind}, neither a number nor a numpy array", subject=name, value=kind
     )
 
 
@@ -167,11 +169,11 @@ def _from_array(path: Path, leaf: Any, array: NDArray[Any]) -> Any:
     wanted = dtype_of(name, _to_array(path, leaf).dtype)
     found = dtype_of(name, array.dtype)
     if found != wanted:
-        raise InvalidWeights(f"{name!r} has dtype {found}, not {wanted}", subject=name, value=found)
+        raise InvalidWeights(f"'{shown(name)}' has dtype {found}, not {wanted}", subject=name, value=found)
     if isinstance(leaf, np.ndarray):
         return array
     if array.shape != ():
         raise InvalidWeights(
-            f"{name!r} has shape {array.shape} where a number is", subject=name, value=array.shape
+            f"'{shown(name)}' has shape {array.shape} where a number is", subject=name, value=array.shape
         )
     return array[()] if isinstance(leaf, np.generic) else type(leaf)(array.item())

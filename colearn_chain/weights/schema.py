@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from colearn_chain.errors import InvalidWeights
+from colearn_chain.errors import InvalidWeights, shown
 from colearn_chain.weights.layout import header_bytes
 from colearn_chain.weights.tensors import (
+    MOST_DIMENSIONS,
+    MOST_WEIGHT_BYTES,
     NUMPY_DTYPES,
     Dtype,
     NamedArrays,
@@ -22,11 +24,6 @@ from colearn_chain.weights.tensors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-MOST_WEIGHT_BYTES = 1 << 40
-"""One TiB: what no schema may exceed. A size of 0 counts as 1, so that it hides no huge one beside it."""
-
-_MOST_DIMENSIONS = 32
 
 Size = Annotated[int, Field(ge=0, le=MOST_WEIGHT_BYTES)]
 
@@ -45,7 +42,7 @@ class TensorSchema(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     dtype: Dtype
-    shape: Annotated[tuple[Size | None, ...], Field(max_length=_MOST_DIMENSIONS)]
+    shape: Annotated[tuple[Size | None, ...], Field(max_length=MOST_DIMENSIONS)]
     open_floor: Size = 1
     open_cap: Size | None = None
 
@@ -74,13 +71,13 @@ class TensorSchema(BaseModel):
         """
         if tensor.dtype != self.dtype:
             raise InvalidWeights(
-                f"{tensor.name!r} has dtype {tensor.dtype}, not {self.dtype}",
+                f"'{shown(tensor.name)}' has dtype {tensor.dtype}, not {self.dtype}",
                 subject=tensor.name,
                 value=tensor.dtype,
             )
         if not self._fits(tensor.shape):
             raise InvalidWeights(
-                f"{tensor.name!r} has shape {tensor.shape}, not {self._shown()}",
+                f"'{shown(tensor.name)}' has shape {shown(tensor.shape)}, not {shown(self._sizes())}",
                 subject=tensor.name,
                 value=tensor.shape,
             )
@@ -91,7 +88,7 @@ class TensorSchema(BaseModel):
             for size, wanted in zip(shape, self.shape, strict=True)
         )
 
-    def _shown(self) -> str:
+    def _sizes(self) -> str:
         open_range = f"{self.open_floor}..{self.open_cap}"
         return "(" + ", ".join(open_range if size is None else str(size) for size in self.shape) + ")"
 
@@ -120,15 +117,20 @@ class WeightSchema(BaseModel):
         """The schema that these arrays fit, every dimension fixed.
 
         Raises:
-            InvalidWeights: an array that cannot be written, or more names than a header can hold.
+            InvalidWeights: an array that cannot be written, more names than a header can hold, or more than
+                ``MOST_WEIGHT_BYTES``.
         """
         described = describe_all(arrays)
         header_bytes(described)
-        return cls(
-            tensors={
-                tensor.name: TensorSchema(dtype=tensor.dtype, shape=tensor.shape) for tensor in described
-            }
-        )
+        try:
+            return cls(
+                tensors={
+                    tensor.name: TensorSchema(dtype=tensor.dtype, shape=tensor.shape) for tensor in described
+                }
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise InvalidWeights(f"no schema fits these arrays: {first['msg']}", subject="size") from error
 
     def check(self, arrays: NamedArrays) -> None:
         """Check names, dtypes, shapes and that every value is finite: what a peer would check.
@@ -151,11 +153,13 @@ class WeightSchema(BaseModel):
         for tensor in tensors:
             if tensor.name not in self.tensors:
                 raise InvalidWeights(
-                    f"the schema has no tensor {tensor.name!r}", subject=tensor.name, value=tensor.shape
+                    f"the schema has no tensor '{shown(tensor.name)}'",
+                    subject=tensor.name,
+                    value=tensor.shape,
                 )
             self.tensors[tensor.name].check(tensor)
         for name in sorted(self.tensors.keys() - {tensor.name for tensor in tensors}):
-            raise InvalidWeights(f"the tensor {name!r} is missing", subject=name)
+            raise InvalidWeights(f"the tensor '{shown(name)}' is missing", subject=name)
 
     def most_bytes(self) -> int:
         """The size of the largest file that fits: header and values, every open dimension at its cap."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal, TypeAlias
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from colearn_chain.errors import InvalidWeights
+from colearn_chain.errors import InvalidWeights, shown
 
 NamedArrays: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays by name. The order of insertion has no meaning: on disk, names are sorted."""
@@ -33,6 +33,12 @@ NUMPY_DTYPES: Mapping[Dtype, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
 }
 """As they lie in a file: little-endian, as the safetensors format has them."""
+
+MOST_WEIGHT_BYTES = 1 << 40
+"""One TiB: what no weights may exceed. A size of 0 counts as 1, so that it hides no huge one beside it."""
+
+MOST_DIMENSIONS = 32
+"""What every numpy has; version 1 has no more."""
 
 RESERVED_NAME = "__metadata__"
 """The one key of a safetensors header that is no tensor."""
@@ -73,13 +79,17 @@ def check_name(name: object) -> str:
         InvalidWeights: it is no string, is reserved by the format, or has no UTF-8 form.
     """
     if not isinstance(name, str):
-        raise InvalidWeights(f"a tensor's name must be text, not {name!r}", subject=repr(name), value=name)
+        raise InvalidWeights(
+            f"a tensor's name must be text, not {shown(name)}", subject=repr(name), value=name
+        )
     if name == RESERVED_NAME:
-        raise InvalidWeights(f"the name {name!r} is reserved by the format", subject=name, value=name)
+        raise InvalidWeights(f"the name '{shown(name)}' is reserved by the format", subject=name, value=name)
     try:
         name.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidWeights(f"the name {name!r} has no UTF-8 form", subject=name, value=name) from error
+        raise InvalidWeights(
+            f"the name '{shown(name)}' has no UTF-8 form", subject=name, value=name
+        ) from error
     return name
 
 
@@ -93,7 +103,9 @@ def dtype_of(name: str, dtype: np.dtype[Any]) -> Dtype:
     if found is None:
         known = ", ".join(NUMPY_DTYPES)
         raise InvalidWeights(
-            f"{name!r} has elements of type {dtype}, not one of {known}", subject=name, value=str(dtype)
+            f"'{shown(name)}' has elements of type {dtype}, not one of {known}",
+            subject=name,
+            value=str(dtype),
         )
     return found
 
@@ -102,13 +114,31 @@ def describe(name: object, array: object) -> Tensor:
     """Describe one array.
 
     Raises:
-        InvalidWeights: its name or its element type cannot be written, or it is no numpy array.
+        InvalidWeights: its name or element type cannot be written, it has too many dimensions, or it is no
+            numpy array.
     """
     checked = check_name(name)
     if not isinstance(array, np.ndarray):
         kind = type(array).__name__
-        raise InvalidWeights(f"{checked!r} is a {kind}, not a numpy array", subject=checked, value=kind)
+        raise InvalidWeights(
+            f"'{shown(checked)}' is a {kind}, not a numpy array", subject=checked, value=kind
+        )
+    check_dimensions(checked, array.shape)
     return Tensor(checked, dtype_of(checked, array.dtype), array.shape)
+
+
+def check_dimensions(name: str, shape: Sequence[int]) -> None:
+    """Check that a tensor has no more dimensions than everybody can read.
+
+    Raises:
+        InvalidWeights: there are more than ``MOST_DIMENSIONS``.
+    """
+    if len(shape) > MOST_DIMENSIONS:
+        raise InvalidWeights(
+            f"'{shown(name)}' has {len(shape)} dimensions; {MOST_DIMENSIONS} are allowed",
+            subject=name,
+            value=len(shape),
+        )
 
 
 def describe_all(arrays: NamedArrays) -> list[Tensor]:
@@ -148,7 +178,7 @@ def check_values(name: str, block: NDArray[Any]) -> None:
     """
     if block.dtype.kind == "f" and not bool(np.isfinite(block).all()):
         value = float(block[~np.isfinite(block)][0])
-        raise InvalidWeights(f"{name!r} holds {value}", subject=name, value=value)
+        raise InvalidWeights(f"'{shown(name)}' holds {value}", subject=name, value=value)
     if block.dtype.kind == "b" and bool((block.view(np.uint8) > 1).any()):
         byte = int(block.view(np.uint8).max())
-        raise InvalidWeights(f"{name!r} holds the boolean {byte}", subject=name, value=byte)
+        raise InvalidWeights(f"'{shown(name)}' holds the boolean {byte}", subject=name, value=byte)

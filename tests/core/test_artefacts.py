@@ -200,6 +200,17 @@ def test_random_corruption_of_a_manifest(data: st.DataObject) -> None:
     assert found.to_bytes() == bytes(damaged)
 
 
+@pytest.mark.parametrize("key", ["x\n2026-01-01 round 7: accepted\x1b[2J", "x" * 50_000, "\u202egpj"])
+def test_a_manifests_key_cannot_forge_a_log_line(key: str) -> None:
+    """What a stranger calls a field is escaped and cut wherever it is said."""
+    doubled = json.dumps({key: 1}).replace("}", "," + json.dumps({key: 1})[1:]).encode()
+    for data in (edited(MANIFEST, key, 1), doubled):
+        with pytest.raises(InvalidArtefact) as caught:
+            Manifest.from_bytes(data)
+        said = str(caught.value), caught.value.subject
+        assert all(text.isprintable() and len(text) < 300 for text in said)
+
+
 def test_manifest_too_long() -> None:
     """More than 64 KiB are not even parsed."""
     with pytest.raises(InvalidArtefact, match="65537 bytes"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -142,9 +143,29 @@ def recursion_unbounded() -> Iterator[None]:
 @pytest.mark.usefixtures("recursion_unbounded")
 @pytest.mark.parametrize("text", [b"[" * 500_000, b'{"a":' * 500_000, b'"\\"[' + b"[" * 500_000])
 def test_deep_json_does_not_end_the_interpreter(text: bytes) -> None:
-    """Nesting is bounded by us and not by Python's recursion limit, which others raise."""
-    with pytest.raises(ValueError, match="nested more than 64 deep"):
+    """Nesting is bounded by us and not by Python's recursion limit, others raise it; strings hold none."""
+    with pytest.raises(ValueError, match=r"nested more than 64 deep|Unterminated string"):
         strict_json(text)
+
+
+@pytest.mark.parametrize(
+    "end", [b"", b"\\", b'"', b'"}', b"\xff"], ids=["open", "escape", "shut", "json", "bytes"]
+)
+@pytest.mark.parametrize("piece", [b'\\"', b"\\\\", b'"', b'""', b'"\\', b"[]", b"\\", b'a"\\"'])
+def test_text_that_would_be_scanned_again_from_each_quote(piece: bytes, end: bytes) -> None:
+    """Each byte is looked at once: a mebibyte of quotes takes a moment; quadratic, it took hours."""
+    with pytest.raises(ValueError):  # noqa: PT011 - which one is the parser's business
+        strict_json(b'{"' + piece * ((1 << 20) // len(piece)) + end)
+
+
+@given(st.lists(st.sampled_from(list('"\\[]{}:,a1 ')), max_size=12))
+def test_nothing_nested_too_deep_gets_past_the_scan(signs: list[str]) -> None:
+    """Whatever stands in front, quotes in disorder too: JSON that is nested 65 deep is not parsed."""
+    front = "".join(signs)
+    value = json.dumps(front)
+    for text in (value, f"{{{value}:{value}}}", f"[{value},{value}]"):
+        with pytest.raises(ValueError, match="nested more than 64 deep"):
+            strict_json((f"[{text}," + "[" * 64 + "]" * 65).encode())
 
 
 @given(st.integers(min_value=0, max_value=64))

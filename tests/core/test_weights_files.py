@@ -300,6 +300,29 @@ def test_shapes_that_are_none(path: Path, shape: Any) -> None:
     refused(path, *one_float({"a": A, "b": {**B, "shape": shape}}))
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [[10**4200, 10**4200], [2**41], [2**62, 0], [2**40] * 32, [1] * 33, [0] * 20_000],
+    ids=["4200-digits", "2-tib", "beside-zero", "product", "dimensions", "20000-dimensions"],
+)
+def test_sizes_whose_product_nobody_could_write(path: Path, shape: list[int]) -> None:
+    """Sizes and dimensions are bounded before they are multiplied, and the message stays short."""
+    text = json.dumps({"a": {**A, "shape": shape}}, separators=(",", ":")).encode()
+    wide = TensorSchema(dtype="U8", shape=(None,), open_cap=2**20)
+    error = refused(path, encode(text, bytes(4)), WeightSchema(tensors={"w": wide}))
+    assert len(str(error)) < 300
+
+
+def test_a_tensors_name_cannot_forge_a_line(path: Path) -> None:
+    """Names come from strangers: in messages and subjects they are escaped and cut."""
+    for name in ("w\nround 7: accepted\x1b[2J", "w" * 50_000):
+        data = encode({name: A}, bytes(4))
+        error = refused(path, data, WeightSchema.of({"a": np.zeros(20_000, np.float32)}))
+        assert str(error).isprintable()
+        assert error.subject.isprintable()
+        assert len(str(error)) < 300
+
+
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "f32", "", None, 1, ["F32"]], ids=str)
 def test_dtypes_that_are_none(path: Path, dtype: Any) -> None:
     """Only the dtypes that numpy has are known."""

@@ -65,6 +65,20 @@ def test_schema_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
+    "array",
+    [np.zeros((1,) * 33), np.zeros((1,) * 64), np.broadcast_to(np.uint8(0), (2**40, 2))],
+    ids=["33-dimensions", "64-dimensions", "2-tib"],
+)
+def test_arrays_that_no_schema_may_have(path: Path, array: NDArray[Any]) -> None:
+    """What nobody could read is refused where it is described, by the same error as everything else."""
+    with pytest.raises(InvalidWeights, match="are allowed"):
+        WeightSchema.of({"w": array})
+    if array.ndim > 2:
+        with pytest.raises(InvalidWeights, match="dimensions; 32 are allowed"):
+            write_weights({"w": array}, path)
+
+
+@pytest.mark.parametrize(
     "tensor",
     [
         {"dtype": "BF16", "shape": [1]},
