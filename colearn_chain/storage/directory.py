@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import shutil
 import stat
@@ -23,7 +24,7 @@ from colearn_chain.storage.folders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from colearn_chain.types import Digest
@@ -39,13 +40,15 @@ class DirectoryStorage:
     again.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, sync: Callable[[int], object] = os.fsync) -> None:
         """Use a directory.
 
         Args:
             root: made at the first put, if need be.
+            sync: waits until the disk has what was written to a file descriptor.
         """
         self._root = root
+        self._sync = sync
 
     def put(self, folder: Path) -> Digest:
         """Store a copy, synced to the disk, under its digest; see ``Storage.put``."""
@@ -87,12 +90,12 @@ class DirectoryStorage:
     def _copy(self, folder: Path) -> Digest:
         with staging(self._root) as stage:
             for name in plain_files(folder):
-                write_file(stage / name, chunks(folder / name), sync=True)
-            sync_folder(stage)
+                write_file(stage / name, chunks(folder / name), sync=self._sync)
+            sync_folder(stage, self._sync)
             # Of the copy: whatever happens to the original meanwhile, what is kept is what was hashed.
             digest = folder_digest(stage)
             self._move_in(stage, digest)
-        sync_folder(self._root)
+        sync_folder(self._root, self._sync)
         return digest
 
     def _move_in(self, stage: Path, digest: Digest) -> None:

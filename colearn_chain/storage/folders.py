@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from colearn_chain.artefacts import cid_of, digest_of
-from colearn_chain.errors import InvalidArtefact, StorageError
+from colearn_chain.errors import InvalidArtefact, StorageError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from colearn_chain.types import Digest
@@ -42,7 +42,7 @@ def check_name(name: str) -> str:
         InvalidArtefact: it is not, for instance because it leads out of the folder.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidArtefact(f"{name!r} is not a plain file name", subject="name", value=name)
+        raise InvalidArtefact(f"'{shown(name)}' is not a plain file name", subject="name", value=name)
     return name
 
 
@@ -117,14 +117,20 @@ def staging(parent: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def write_file(path: Path, content: Iterable[bytes], *, limit: int | None = None, sync: bool = False) -> None:
+def write_file(
+    path: Path,
+    content: Iterable[bytes],
+    *,
+    limit: int | None = None,
+    sync: Callable[[int], object] | None = None,
+) -> None:
     """Write a new file from pieces, counting them as they come.
 
     Args:
         path: a file that does not exist yet.
         content: the file's bytes; not asked for more once the limit is passed.
         limit: the most bytes that it may have.
-        sync: whether to wait until the disk has it.
+        sync: waits until the disk has what was written to a file descriptor; None: nobody waits.
 
     Raises:
         InvalidArtefact: there are more bytes than the limit.
@@ -139,16 +145,16 @@ def write_file(path: Path, content: Iterable[bytes], *, limit: int | None = None
                     f"{path.name} has more than {limit} bytes", subject=path.name, value=limit
                 )
             file.write(chunk)
-        if sync:
+        if sync is not None:
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path, sync: Callable[[int], object] = os.fsync) -> None:
     """Wait until the disk has the names in a folder, not only the files' bytes."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -189,7 +195,7 @@ def check_names(found: Iterable[str], expected: Iterable[str]) -> None:
     names, wanted = set(found), {check_name(name) for name in expected}
     for name in sorted(names ^ wanted):
         problem = "is missing" if name in wanted else "is one file more than expected"
-        raise InvalidArtefact(f"{name} {problem}", subject=name)
+        raise InvalidArtefact(f"{shown(name)} {problem}", subject=name)
 
 
 @contextmanager
@@ -207,5 +213,5 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 def _plain(entry: os.DirEntry[str]) -> str:
     if not entry.is_file(follow_symlinks=False):
-        raise InvalidArtefact(f"{entry.name} is not a regular file", subject=entry.name)
+        raise InvalidArtefact(f"{shown(entry.name)} is not a regular file", subject=entry.name)
     return check_name(entry.name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from colearn_chain.errors import InvalidWeights, StorageError
+from colearn_chain.errors import InvalidWeights, StorageError, shown
 from colearn_chain.weights.layout import LENGTH_BYTES, header_bytes, header_length, parse_header
 from colearn_chain.weights.tensors import (
     BLOCK_BYTES,
@@ -23,7 +23,7 @@ from colearn_chain.weights.tensors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from colearn_chain.weights.schema import WeightSchema
 
 
-def write_weights(arrays: NamedArrays, path: Path) -> None:
+def write_weights(arrays: NamedArrays, path: Path, *, sync: Callable[[int], object] = os.fsync) -> None:
     """Write arrays as one canonical safetensors file: the same arrays give the same bytes, always.
 
     Same means same names, dtypes (byte order aside), shapes and bits; the order of insertion and the memory
@@ -41,6 +41,7 @@ def write_weights(arrays: NamedArrays, path: Path) -> None:
     Args:
         arrays: the arrays by name.
         path: where to write; an existing file is replaced.
+        sync: waits until the disk has what was written to a file descriptor.
 
     Raises:
         InvalidWeights: a name, dtype or value that cannot be written; NaN and infinity are such values.
@@ -49,7 +50,7 @@ def write_weights(arrays: NamedArrays, path: Path) -> None:
     tensors = describe_all(arrays)
     header = header_bytes(tensors)
     try:
-        with _replacing(path) as file:
+        with _replacing(path, sync) as file:
             file.write(header)
             for tensor in tensors:
                 for block in blocks(arrays[tensor.name]):
@@ -132,19 +133,19 @@ def _fill(file: BinaryIO, raw: NDArray[np.uint8], name: str) -> None:
     while done < len(raw):
         count = file.readinto(raw[done:])  # type: ignore[attr-defined]  # an unbuffered file has it
         if not count:  # pragma: no cover - somebody cut the file after its size was checked
-            raise InvalidWeights(f"the file ends within {name!r}", subject=name)
+            raise InvalidWeights(f"the file ends within '{shown(name)}'", subject=name)
         done += count
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def _replacing(path: Path, sync: Callable[[int], object]) -> Iterator[BinaryIO]:
     """A file beside ``path`` that takes its place, synced, once the block has ended without an exception."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -72,6 +73,21 @@ def test_layout_is_a_web_root(store: DirectoryStorage, root: Path, source: Path)
     assert [path.name for path in root.iterdir()] == [lies.name]
     assert lies.stat().st_mode & 0o777 == 0o755
     assert (lies / "a.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_crash_after_a_put_finds_everything_on_the_disk(root: Path, source: Path) -> None:
+    """Files and their folder are synced before the folder gets its place, and the root after it."""
+    synced: list[tuple[int, int, int]] = []
+
+    def sync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        places = sum(not entry.name.startswith(".") for entry in root.iterdir())
+        synced.append((status.st_ino, status.st_size if stat.S_ISREG(status.st_mode) else 0, places))
+
+    lies = place(root, DirectoryStorage(root, sync=sync), source)
+    files = {((lies / name).stat().st_ino, size, 0) for name, size in LIMITS.items()}
+    assert set(synced[:-2]) == files
+    assert synced[-2:] == [(lies.stat().st_ino, 0, 0), (root.stat().st_ino, 0, 1)]
 
 
 def test_looking_makes_nothing(store: DirectoryStorage, root: Path, tmp_path: Path) -> None:

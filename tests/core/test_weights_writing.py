@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,29 @@ def test_write_that_fails_midway_leaves_the_old_file(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_crash_after_writing_finds_the_whole_file_on_the_disk(path: Path) -> None:
+    """The disk has every byte before the name is given to them: a rename alone may outlive its content."""
+    synced: list[tuple[int, int, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        synced.append((status.st_ino, status.st_size, path.exists()))
+
+    write_weights(SMALL, path, sync=sync)
+    assert synced == [(path.stat().st_ino, path.stat().st_size, False)]
+
+
+def test_a_disk_that_cannot_sync_leaves_nothing(path: Path) -> None:
+    """What the disk did not confirm gets no name, and the caller hears of it."""
+
+    def sync(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(descriptor))
+
+    with pytest.raises(StorageError, match="Input/output error"):
+        write_weights(SMALL, path, sync=sync)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
