@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, reported
+from colearn_agents.cli.account import app as account_app
+from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, output_watched, reported
 
 app = typer.Typer(
     name="colearn-chain",
@@ -21,6 +22,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks print local variables, private keys among them
 )
+app.add_typer(account_app)
+
+
+_SHOWN = 40
+"""Characters of a wrong value that are repeated."""
 
 
 def _positive(value: float | None) -> float | None:
@@ -152,6 +158,9 @@ def _json_or_text(value: str) -> Any:
         return json.loads(value)
     except json.JSONDecodeError:
         return value
+    except (ValueError, RecursionError) as error:  # JSON, but thousands of digits or brackets of it
+        shown = f"{value[:_SHOWN]}..." if len(value) > _SHOWN else value
+        raise typer.BadParameter(f"{shown!r} is too long a number or too deep", param_hint="--arg") from error
 
 
 @app.command(epilog=EXIT_CODES)
@@ -260,4 +269,5 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line."""
-    app()
+    with output_watched():
+        app()
