@@ -194,6 +194,10 @@ class LearnerAgent:
                 self._sent("start", snapshot.number, self._contract.start(self._sender))
             case Stop():
                 return self._stop(snapshot, action, lack)
+            case Wait():
+                pass
+            case _:  # fan-in rounds and keys, which `Terms` refuses before an agent is made
+                raise RuntimeError(f"an agent that cannot do this was asked to: {action}")
         return action
 
     # --------------------------------------------------------------------------------------- own proposals

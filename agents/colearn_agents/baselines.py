@@ -5,19 +5,16 @@ Nothing here knows a framework: a learner is trained, tested and compared throug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from colearn_chain.artefacts import LearnerContext
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Sequence
 
+    from colearn_agents.factories import Factory
+    from colearn_agents.settings import GroupSettings
     from colearn_chain.ml_interface import MachineLearningInterface, Weights
-
-    LearnerFactory = Callable[[LearnerContext], MachineLearningInterface]
 
 PATIENCE = 5
 """So many trainings in a row without an improvement on the learner's own vote data end its training."""
@@ -28,26 +25,18 @@ MOST_STEPS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Party:
-    """Who trains: one of ``count`` learners of the experiment that ``seed`` makes."""
+    """Who trains: the learners of the experiment that a factory and settings make."""
 
-    factory: LearnerFactory
-    count: int
-    seed: int
-    arguments: Mapping[str, Any]
+    factory: Factory
+    settings: GroupSettings
 
     def learners(self) -> list[MachineLearningInterface]:
         """Fresh learners, in order, all with the first weights."""
-        return [self._learner(index, self.count) for index in range(self.count)]
+        return [self.factory(self.settings.context(index)) for index in range(self.settings.learners)]
 
     def pooled(self) -> MachineLearningInterface:
         """A fresh learner that has everybody's data."""
-        return self._learner(0, 1)
-
-    def _learner(self, index: int, count: int) -> MachineLearningInterface:
-        context = LearnerContext(
-            index=index, count=count, seed=self.seed, spec=None, arguments=dict(self.arguments)
-        )
-        return self.factory(context)
+        return self.factory(replace(self.settings, learners=1).context(0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from colearn_agents.strangers import in_words
 from colearn_chain.errors import ColearnError, ConfigError, LearnerError
 from colearn_chain.ml_interface import MachineLearningInterface
 
@@ -85,9 +86,9 @@ def _import(name: str) -> ModuleType:
         raise ConfigError(f"{name} cannot be imported: {explain_missing(missing)}") from missing
     except ImportError as missing:
         raise ConfigError(f"{name} cannot be imported: {explain_missing(missing)}") from missing
-    except Exception as error:
-        # a stranger's module may raise anything while it is imported
-        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        # a stranger's module may raise anything while it is imported, or try to end the program
+        raise ConfigError(f"{name} cannot be imported: {in_words(error)}") from error
 
 
 def _checked(factory: Callable[..., Any], name: str) -> Factory:
@@ -108,7 +109,6 @@ def _call(factory: Callable[..., Any], name: str, context: LearnerContext) -> An
         raise
     except ImportError as missing:
         raise ConfigError(f"{name} cannot make a learner: {explain_missing(missing)}") from missing
-    except Exception as error:
-        # a stranger's factory may raise anything
-        failed = f"{name} failed to make learner {context.index}: {type(error).__name__}: {error}"
-        raise LearnerError(failed) from error
+    except (Exception, SystemExit) as error:
+        # a stranger's factory may raise anything, or try to end the program
+        raise LearnerError(f"{name} failed to make learner {context.index}: {in_words(error)}") from error

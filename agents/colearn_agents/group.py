@@ -15,9 +15,9 @@ from colearn_agents.founding import found
 from colearn_agents.journal import Journal
 from colearn_agents.settings import GroupSettings
 from colearn_agents.stalling import StallWatch
-from colearn_chain.artefacts import LearnerContext, experiment_id
+from colearn_chain.artefacts import experiment_id
 from colearn_chain.errors import ConfigError
-from colearn_chain.rounds import Phase, Stop, Wait, seats_of, voters_of
+from colearn_chain.rounds import Closing, Phase, Stop, Wait, seats_of, voters_of
 from colearn_chain.storage import ArtefactStore, DirectoryStorage
 
 if TYPE_CHECKING:
@@ -122,9 +122,13 @@ class Group:
         settings.rules(start_deadline=0)
         if (folder / "journals").exists():
             raise ConfigError(f"{folder} holds the journals of an earlier run")
-        learners = [factory(_context(settings, index)) for index in range(settings.learners)]
-        founding = found(settings, learners, _store(folder, settings.learners), observe)
-        return cls(settings, founding, learners, folder, observe)
+        learners = [factory(settings.context(index)) for index in range(settings.learners)]
+        try:
+            founding = found(settings, learners, _store(folder, settings.learners), observe)
+            return cls(settings, founding, learners, folder, observe)
+        except BaseException:  # an interrupt too
+            _clear(folder)
+            raise
 
     def run(self) -> None:
         """Step all agents by turns until all have stopped or the group is stalled.
@@ -149,7 +153,7 @@ class Group:
         """Close the journals, and take away what was only passing through."""
         for journal in self._journals:
             journal.close()
-        shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+        _clear(self._folder)
 
     def index_of(self, address: Address) -> int:
         """A learner's index.
@@ -172,12 +176,14 @@ class Group:
         if isinstance(event, events.Sent) and event.closed_round:
             closed = self._closed(event.round)
             self._forward(closed)
-            self._note(self._stalls.saw(closed))
+            passed = closed.closing is Closing.PASSED
+            reason = self._stalls.saw(closed.outcome, closed.ballots.values(), passed=passed)
+            if reason is not None:
+                self._give_up(event.round, reason)
 
-    def _note(self, stalled: Stalled | None) -> None:
-        if stalled is not None:
-            self._stalled = stalled
-            self._forward(stalled)
+    def _give_up(self, number: RoundNumber, reason: str) -> None:
+        self._stalled = events.Stalled(round=number, reason=reason)
+        self._forward(self._stalled)
 
     def _closed(self, number: RoundNumber) -> RoundClosed:
         """A closed round as the contract's views tell of it."""
@@ -210,25 +216,24 @@ class Group:
         reason = (
             f"nobody can act: the experiment is {snapshot.phase.name.lower()}, {active} learners are active"
         )
-        self._note(events.Stalled(round=snapshot.number, reason=reason))
+        self._give_up(snapshot.number, reason)
 
     def _end(self) -> None:
         """All have stopped: a stall, unless all rounds are closed."""
         snapshot = self.contract.snapshot(self.organizer)
         if snapshot.phase is not Phase.FINISHED:
             reason = f"all learners have stopped; the last one said: {self._last_word}"
-            self._note(events.Stalled(round=snapshot.number, reason=reason))
-
-
-def _context(settings: GroupSettings, index: int) -> LearnerContext:
-    return LearnerContext(
-        index=index, count=settings.learners, seed=settings.seed, spec=None, arguments=settings.arguments
-    )
+            self._give_up(snapshot.number, reason)
 
 
 def _store(folder: Path, party: int) -> ArtefactStore:
     """A party's view of the store that all share."""
     return ArtefactStore(DirectoryStorage(folder / "store"), folder / "scratch" / str(party))
+
+
+def _clear(folder: Path) -> None:
+    """Take away what was only passing through."""
+    shutil.rmtree(folder / "scratch", ignore_errors=True)
 
 
 def _journal_paths(folder: Path, learners: int) -> list[Path]:

@@ -26,8 +26,8 @@ _MARKS = {
 }
 
 
-def draw_pictures(folder: Path, rounds: Sequence[RoundScores], comparison: Comparison) -> None:
-    """Write ``scores.png`` and ``votes.png``.
+def draw_scores_picture(folder: Path, rounds: Sequence[RoundScores], comparison: Comparison) -> None:
+    """Write ``scores.png``.
 
     Args:
         folder: where to.
@@ -35,26 +35,42 @@ def draw_pictures(folder: Path, rounds: Sequence[RoundScores], comparison: Compa
         comparison: what to compare with.
 
     Raises:
-        ConfigError: matplotlib is missing, or a file cannot be written.
+        ConfigError: matplotlib is missing, or the file cannot be written.
     """
-    from colearn_chain.plotting import draw_scores, draw_votes  # noqa: PLC0415 - late: an extra
+    from colearn_chain.plotting import draw_scores  # noqa: PLC0415 - late: an extra
 
-    played = rounds[1:]
-    accepted = [each.outcome is Status.ACCEPTED for each in played]
     scores = [[math.nan if held.test is None else held.test for held in each.held] for each in rounds]
     draw_scores(
         folder / SCORES,
         scores,
         score_name="test accuracy",
         baselines=_baselines(comparison),
-        accepted=accepted,
+        accepted=_accepted(rounds),
     )
+
+
+def draw_votes_picture(folder: Path, rounds: Sequence[RoundScores]) -> None:
+    """Write ``votes.png``; it needs nothing to compare with.
+
+    Args:
+        folder: where to.
+        rounds: round 0 (the first weights) and all that were played.
+
+    Raises:
+        ConfigError: matplotlib is missing, or the file cannot be written.
+    """
+    from colearn_chain.plotting import draw_votes  # noqa: PLC0415 - late: an extra
+
     draw_votes(
         folder / VOTES,
-        [_marks(each) for each in played],
-        accepted=accepted,
+        [_marks(each) for each in rounds[1:]],
+        accepted=_accepted(rounds),
         learners=[f"learner {index}" for index in range(len(rounds[0].held))],
     )
+
+
+def _accepted(rounds: Sequence[RoundScores]) -> list[bool]:
+    return [each.outcome is Status.ACCEPTED for each in rounds[1:]]
 
 
 def _baselines(comparison: Comparison) -> dict[str, float]:

@@ -80,7 +80,8 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
         ConfigError: the file cannot be written.
     """
     text = json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
-    _write(path, text + "\n")
+    # a reason may quote a file name that is no UTF-8: its lone surrogates are spelt out, as JSON spells them
+    write_bytes(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _finite(value: Any) -> Any:
@@ -111,34 +112,35 @@ def write_scores(path: Path, rounds: Iterable[RoundScores]) -> None:
     Raises:
         ConfigError: the file cannot be written.
     """
-    _write_csv(path, SCORE_FIELDS, (row for played in rounds for row in _score_rows(played)))
+    rows = (row for played in rounds for row in _score_rows(played))
+    write_bytes(path, _csv_text((SCORE_FIELDS, *rows)).encode("utf-8"))
 
 
-def write_runs(path: Path, runs: Iterable[Run]) -> None:
-    """Write many runs' scores as one CSV: `SCORE_FIELDS` after ``driver`` and ``seed``.
+def add_run(path: Path, run: Run) -> None:
+    """Add a run's scores to a CSV of many runs, with `SCORE_FIELDS` after ``driver`` and ``seed``.
+
+    A file that is not there yet is begun with the names of its fields.
 
     Raises:
         ConfigError: the file cannot be written.
     """
-    rows = (
-        (run.driver, run.settings.seed, *row)
-        for run in runs
-        for played in run.rounds
-        for row in _score_rows(played)
-    )
-    _write_csv(path, ("driver", "seed", *SCORE_FIELDS), rows)
+    rows = ((run.driver, run.settings.seed, *row) for played in run.rounds for row in _score_rows(played))
+    heading = () if path.exists() else (("driver", "seed", *SCORE_FIELDS),)
+    _add_bytes(path, _csv_text((*heading, *rows)).encode("utf-8"))
 
 
-def _write(path: Path, text: str) -> None:
-    write_bytes(path, text.encode("utf-8"))
+def _add_bytes(path: Path, data: bytes) -> None:
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _write_csv(path: Path, fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def _csv_text(rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(fields)
-    writer.writerows(rows)
-    _write(path, text.getvalue())
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _score_rows(played: RoundScores) -> Iterator[tuple[Any, ...]]:

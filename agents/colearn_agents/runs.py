@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from colearn_agents.group import Group
 from colearn_agents.scorebook import UNSCORED, RoundScores, ScoreBook, Scores
-from colearn_chain.artefacts import LearnerContext
+from colearn_agents.stalling import StallWatch
 from colearn_chain.driver import collective_learning_round, initial_result, set_equal_weights
 from colearn_chain.rounds import Ballot, Status
 
@@ -86,37 +86,17 @@ def run_locally(factory: Factory, settings: GroupSettings, on_round: Callable[[i
         ConfigError: a setting is out of its range.
         LearnerError: the learners cannot start, or one that failed cannot be put back.
     """
-    learners = _learners(factory, settings)
+    learners = [factory(settings.context(index)) for index in range(settings.learners)]
     set_equal_weights(learners)
     rounds = [_first(initial_result(learners))]
-    while len(rounds) <= settings.rounds and not _is_stalled(rounds, settings):
-        rounds.append(_next(rounds[-1], learners, settings))
-        on_round(rounds[-1].number)
-    stalled = _is_stalled(rounds, settings) and len(rounds) <= settings.rounds
-    reason = f"{settings.stall_rounds} rounds in a row without an accepted proposal" if stalled else None
-    return Run(driver="local", settings=settings, rounds=rounds, stalled=reason)
-
-
-def _learners(factory: Factory, settings: GroupSettings) -> list[MachineLearningInterface]:
-    return [
-        factory(
-            LearnerContext(
-                index=index,
-                count=settings.learners,
-                seed=settings.seed,
-                spec=None,
-                arguments=settings.arguments,
-            )
-        )
-        for index in range(settings.learners)
-    ]
-
-
-def _is_stalled(rounds: Sequence[RoundScores], settings: GroupSettings) -> bool:
-    recent = rounds[1:][-settings.stall_rounds :]
-    return len(recent) == settings.stall_rounds and all(
-        played.outcome is not Status.ACCEPTED for played in recent
-    )
+    watch, stalled = StallWatch(settings.stall_rounds), None
+    while len(rounds) <= settings.rounds and stalled is None:
+        played = _next(rounds[-1], learners, settings)
+        rounds.append(played)
+        on_round(played.number)
+        if played.number < settings.rounds:  # a run that was played to its end did not give up
+            stalled = watch.saw(played.outcome, played.ballots, passed=played.outcome is Status.SKIPPED)
+    return Run(driver="local", settings=settings, rounds=rounds, stalled=stalled)
 
 
 def _first(result: Result) -> RoundScores:

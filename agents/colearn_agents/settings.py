@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from colearn_chain.artefacts import LearnerContext
 from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import RuleBroken, Rules
 from colearn_chain.types import SEATS
@@ -68,6 +70,16 @@ class GroupSettings:
             least, most = broken.values["least"], broken.values["most"]
             raise ConfigError(f"{rule} is {broken.values['value']}, not within {least} to {most}") from broken
         return rules
+
+    def context(self, index: int) -> LearnerContext:
+        """What the factory is told of one learner; its arguments are its own, whatever it does to them."""
+        return LearnerContext(
+            index=index,
+            count=self.learners,
+            seed=self.seed,
+            spec=None,
+            arguments=copy.deepcopy(self.arguments),
+        )
 
     def _rules(self, start_deadline: int) -> Rules:
         return Rules(

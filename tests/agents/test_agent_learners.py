@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -238,6 +239,15 @@ def test_a_score_that_is_none_is_unavailable(table: Table) -> None:
     table.settle(table.agent(0), table.agent(1, Scribbler(TARGET)), table.agent(2))
     assert table.ballots(1)[1] is Ballot.UNAVAILABLE
     assert "vote_score" in table.reasons(events.Tested)[0]
+
+
+def test_an_action_that_cannot_be_performed_is_not_called_done(table: Table) -> None:
+    """Fan-in rounds are refused as an agent is made; were they not, it would not say it had contributed."""
+    agent = table.agent(0)
+    agent.step()
+    agent._terms = replace(agent._terms, rules=replace(agent._terms.rules, contribution_window=300))
+    with pytest.raises(RuntimeError, match="Contribute"):
+        agent.step()
 
 
 def test_an_interrupt_is_not_swallowed(table: Table) -> None:

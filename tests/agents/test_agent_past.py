@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from colearn_agents.chronicle import Chronicle
-from colearn_agents.events import RoundClosed
 from colearn_agents.stalling import StallWatch
 from colearn_chain.errors import ChainError
-from colearn_chain.rounds import UNOPENED, Ballot, Closing, Membership, Round, Status
+from colearn_chain.rounds import UNOPENED, Ballot, Membership, Round, Status
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber, Seat
 
 if TYPE_CHECKING:
@@ -119,44 +118,28 @@ def test_skipped_rounds_in_a_row_are_counted_back() -> None:
     assert many.skipped_before(RoundNumber(101)) == 64
 
 
-def ended(number: int, outcome: Status, closing: Closing, *ballots: Ballot) -> RoundClosed:
-    """A closed round, as observers are told of it."""
-    return RoundClosed(
-        round=RoundNumber(number),
-        outcome=outcome,
-        closing=closing,
-        proposer=Address("0xA"),
-        digest=NO_DIGEST,
-        ballots={Address(f"0x{index}"): ballot for index, ballot in enumerate(ballots)},
-    )
-
-
 def test_an_accepted_round_begins_the_count_anew() -> None:
     """Only rounds in a row are a stall."""
     watch = StallWatch(2)
-    refused = ended(1, Status.REJECTED, Closing.COMPLETE)
-    assert watch.saw(refused) is None
-    assert watch.saw(ended(2, Status.ACCEPTED, Closing.COMPLETE)) is None
-    assert watch.saw(refused) is None
-    assert watch.saw(refused) is not None
+    assert watch.saw(Status.REJECTED, [], passed=False) is None
+    assert watch.saw(Status.ACCEPTED, [], passed=False) is None
+    assert watch.saw(Status.REJECTED, [], passed=False) is None
+    assert watch.saw(Status.REJECTED, [], passed=False) is not None
 
 
 def test_a_stall_names_all_its_causes() -> None:
     """Refused, unavailable, passed and lapsed rounds are told apart."""
     watch = StallWatch(5)
+    unavailable = [None, Ballot.UNAVAILABLE, Ballot.NONE]
     stalled = [
-        watch.saw(event)
-        for event in (
-            ended(1, Status.REJECTED, Closing.COMPLETE, Ballot.REJECT),
-            ended(2, Status.REJECTED, Closing.DEADLINE, Ballot.UNAVAILABLE, Ballot.NONE),
-            ended(3, Status.SKIPPED, Closing.PASSED),
-            ended(4, Status.SKIPPED, Closing.DEADLINE),
-            ended(5, Status.SKIPPED, Closing.DEADLINE),
-        )
+        watch.saw(Status.REJECTED, [Ballot.REJECT], passed=False),
+        watch.saw(Status.REJECTED, unavailable, passed=False),
+        watch.saw(Status.SKIPPED, [], passed=True),
+        watch.saw(Status.SKIPPED, [], passed=False),
+        watch.saw(Status.SKIPPED, [], passed=False),
     ]
     assert stalled[:4] == [None] * 4
-    assert stalled[4] is not None
-    assert stalled[4].reason == (
+    assert stalled[4] == (
         "5 rounds in a row without an accepted proposal: 2 proposals refused, since none improved enough "
         "voters' scores; 1 of them unavailable to some voters; 1 turn passed, since their proposers had "
         "nothing to propose; 2 proposal windows ran out"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from colearn_agents.baselines import Party, compare, train_steps, train_until_stop
+from colearn_agents.settings import GroupSettings
 from colearn_chain.ml_interface import Weights
 from colearn_chain.testing.learners import IdleLearner, StepLearner
 
@@ -25,7 +26,7 @@ def factory(context: LearnerContext) -> MachineLearningInterface:
 
 def party(**arguments: float) -> Party:
     """Two of those learners."""
-    return Party(factory=factory, count=2, seed=0, arguments=arguments)
+    return Party(factory=factory, settings=GroupSettings(learners=2, arguments=arguments))
 
 
 def vector(value: float) -> Weights:

@@ -97,6 +97,7 @@ def test_history_of_an_earlier_block_is_what_it_was_then(world: World) -> None:
     play_accepted(world, 1)
     before = read_history(world.contract)
     play_accepted(world, 2)
+    world.contract.transfer_organizer(world.senders[0], world.addresses[5])
     assert read_history(world.contract, block=before.block_number) == before
 
 

@@ -77,6 +77,7 @@ def test_a_missing_module_is_named(name: str) -> None:
         ("import nowhere_at_all", "No module named 'nowhere_at_all'"),
         ("from colearn_chain import nowhere_at_all", "nowhere_at_all"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(7)", "SystemExit: 7"),
         ("def", "SyntaxError"),
     ],
 )
@@ -120,6 +121,14 @@ def test_a_factory_that_fails_says_for_which_learner(module: Callable[[str], str
     with pytest.raises(LearnerError, match="failed to make learner 1: ZeroDivisionError") as caught:
         factory(CONTEXT)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("status", ["", "0", "'enough'"])
+def test_a_factory_that_exits_is_a_failure(module: Callable[[str], str], status: str) -> None:
+    """A factory that ends the program would end it without a word, and as if all were well."""
+    factory = load_factory(module(f"def learner(context): raise SystemExit({status})") + ":learner")
+    with pytest.raises(LearnerError, match="failed to make learner 1: SystemExit"):
+        factory(CONTEXT)
 
 
 def test_a_typed_error_of_a_factory_is_passed_on(module: Callable[[str], str]) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from colearn_agents import events
+from colearn_agents.baselines import Party
 from colearn_agents.group import Group, GroupSettings
+from colearn_agents.runs import run_locally
 from colearn_chain.errors import ConfigError, LearnerError
 from colearn_chain.rounds import Ballot, Closing, Phase, Status
 from colearn_chain.storage import cid_of
@@ -244,6 +246,44 @@ def test_the_context_says_who_one_is(tmp_path: Path) -> None:
         (2, 3, 5),
     ]
     assert contexts[0].arguments == {"alpha": 0.5}
+
+
+@pytest.mark.parametrize("driver", ["group", "local", "baselines"])
+def test_a_learner_that_changes_its_arguments_changes_nobody_elses(tmp_path: Path, driver: str) -> None:
+    """Whoever makes learners, each is told what was asked for, and so is the record of the run."""
+    told = []
+
+    def greedy(context: LearnerContext) -> MachineLearningInterface:
+        arguments: Any = context.arguments
+        told.append((context.index, list(arguments["layers"])))
+        arguments["layers"].append(64)
+        return agreeing(context)
+
+    settings = GroupSettings(learners=2, rounds=1, arguments={"layers": [8]})
+    if driver == "group":
+        Group.create(greedy, settings, tmp_path).close()
+    elif driver == "local":
+        run_locally(greedy, settings, lambda _: None)
+    else:
+        party = Party(factory=greedy, settings=settings)
+        party.learners()
+        party.pooled()
+    assert told[:2] == [(0, [8]), (1, [8])]
+    assert told[2:] in ([], [(0, [8])])
+    assert settings.arguments == {"layers": [8]}
+
+
+def test_an_interrupt_while_the_group_is_made_leaves_nothing_in_passing(tmp_path: Path) -> None:
+    """Ctrl-C before the first round: what was only passing through is taken away."""
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, events.Sent) and event.call == "start":
+            assert (tmp_path / "scratch").exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Group.create(agreeing, GroupSettings(learners=2), tmp_path, interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 def test_an_address_that_is_nobodys_has_no_index(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from colearn_agents.group import GroupSettings
 from colearn_agents.records import (
     SCORE_FIELDS,
+    add_run,
     make_folder,
     run_document,
     write_json,
-    write_runs,
     write_scores,
 )
 from colearn_agents.runs import Run
@@ -102,7 +102,8 @@ def test_scores_read_back_are_the_same_floats(tmp_path_factory: pytest.TempPathF
 def test_runs_of_two_drivers_share_their_columns(tmp_path: Path) -> None:
     """One file holds runs of both drivers, told apart by two columns."""
     chain = Run(**{**vars(RUN), "driver": "chain"})
-    write_runs(tmp_path / "runs.csv", [RUN, chain])
+    add_run(tmp_path / "runs.csv", RUN)
+    add_run(tmp_path / "runs.csv", chain)
     rows = rows_of(tmp_path / "runs.csv")
     assert [row["driver"] for row in rows] == ["local"] * 6 + ["chain"] * 6
     assert {row["seed"] for row in rows} == {"7"}
@@ -119,6 +120,20 @@ def test_run_document_is_strict_json(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "run.json").read_text(), parse_constant=refuse)
     assert document["rounds"][2]["learners"][0]["held"] == {"vote": -1.25, "test": None}
     assert (document["factory"], document["settings"]["seed"]) == ("package.module:factory", 7)
+
+
+def test_a_reason_with_half_a_character_is_spelt_out(tmp_path: Path) -> None:
+    """A stalled run quotes its learners, who may quote a file name that is no UTF-8."""
+    stalled = Run(**{**vars(RUN), "stalled": "no file \udcff"})
+    write_json(tmp_path / "run.json", run_document(stalled, "package.module:factory"))
+    assert json.loads((tmp_path / "run.json").read_bytes())["stalled"] == "no file \udcff"
+
+
+def test_a_run_that_cannot_be_added_names_the_file(tmp_path: Path) -> None:
+    """A full disk, or a folder in the file's place, is the operator's to fix."""
+    (tmp_path / "runs.csv").mkdir()
+    with pytest.raises(ConfigError, match=r"runs\.csv cannot be written"):
+        add_run(tmp_path / "runs.csv", RUN)
 
 
 def test_run_statistics_count_rounds_after_the_first_weights() -> None:

@@ -63,10 +63,12 @@ def test_version_is_the_packages() -> None:
         [*RUN, "--driver", "magic"],
         [*RUN, "--arg", "epochs"],
         [*RUN, "--arg", "=2"],
+        [*RUN, "--arg", "a=" + "9" * 5_000],
+        [*RUN, "--arg", "a=" + "[" * 200_000],
         ["history", "--rpc", "http://127.0.0.1:1"],
         ["nonsense"],
     ],
-    ids=" ".join,
+    ids=lambda arguments: " ".join(arguments)[:60],
 )
 def test_wrong_command_line_is_exit_code_2(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,7 +77,7 @@ def test_wrong_command_line_is_exit_code_2(
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == ExitCode.USAGE
-    assert result.stderr
+    assert 0 < len(result.stderr) < 1_000
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,6 +152,50 @@ def test_missing_extra_is_said_before_anything_begins(missing: str, tmp_path: Pa
     assert "pip install 'colearn-chain[demo]'" in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+# files may not grow by a byte, as on a full disk
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+from colearn_agents.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["demo", "--help"]], ids=" ".join)
+def test_output_that_nobody_takes_is_one_sentence(arguments: list[str], tmp_path: Path) -> None:
+    """A full disk behind stdout: exit code 1, no traceback, not even when the interpreter ends."""
+    with (tmp_path / "out").open("w") as full:
+        ran = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-c", FULL, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == ExitCode.WRONG
+    assert ran.stderr.startswith("colearn-chain: the output cannot be written: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_interrupted_baselines_lose_nothing_of_the_run(tmp_path: Path) -> None:
+    """Ctrl-C while the baselines train: what was played is there, with the means to audit it."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", LISTENING, "demo", "--learners", "2", "--rounds", "1", "--epochs", "50"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        assert any(line.startswith("For comparison") for line in demo.stdout)
+        demo.send_signal(signal.SIGINT)
+        demo.communicate()
+    assert demo.returncode == ExitCode.INTERRUPTED
+    left = {path.name for path in (tmp_path / "demo-run").iterdir()}
+    assert left >= {"history.json", "closed-history.json", "card.json", "scores.csv", "votes.png"}
+    assert not left & {"results.json", "scores.png", "scratch"}
 
 
 def test_interrupted_demo_leaves_one_sentence(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ COSTS = Costs(
         ),
         (comparison(0.945, 0.93, 0.95), "wins over the mean learner alone, but not over the best one"),
         (comparison(0.9, 0.9, 0.9), "comes to the same as learning alone"),
+        (comparison(0.90004, 0.9, 0.9), "comes to the same as learning alone: 0.900 against 0.900"),
+        (comparison(0.89996, 0.9, 0.9), "comes to the same as learning alone: 0.900 against 0.900"),
+        (comparison(0.9, 0.88, 0.89996), "not over the best one: 0.900 against 0.890 in the mean and 0.900"),
         (comparison(0.654, 0.68, 0.7), "Learning alone wins over learning together: 0.654 against 0.690"),
     ],
 )
@@ -60,6 +63,8 @@ def test_price_of_keeping_data_apart_is_said() -> None:
     """Nobody is told that it costs nothing when it does, nor the other way round."""
     assert "keeping them apart costs 0.015" in verdict(comparison(0.955, 0.9, pooled=0.97))
     assert "keeping them apart costs nothing" in verdict(comparison(0.98, 0.9, pooled=0.97))
+    assert "keeping them apart costs nothing" in verdict(comparison(0.97, 0.9, pooled=0.9704))
+    assert "0.971: keeping them apart costs 0.001" in verdict(comparison(0.97, 0.9, pooled=0.9706))
 
 
 def test_the_stronger_of_two_ways_to_train_alone_is_what_is_compared() -> None:

@@ -107,8 +107,53 @@ def test_group_with_nothing_to_propose_stalls() -> None:
     run = run_locally(idle, GroupSettings(learners=2, rounds=50, stall_rounds=4), quiet)
     assert run.played == 4
     assert {each.outcome for each in run.rounds[1:]} == {Status.SKIPPED}
-    assert run.stalled is not None
+    assert run.stalled == (
+        "4 rounds in a row without an accepted proposal: 4 turns passed, since their proposers had nothing "
+        "to propose"
+    )
     assert run.rounds[-1].held_round == (0, 0)
+
+
+def test_group_that_refuses_everything_stalls_and_says_so() -> None:
+    """Refused proposals are told apart from passed turns, as on a chain."""
+    run = run_locally(
+        lambda _: NanLearner([1.0]), GroupSettings(learners=2, rounds=50, stall_rounds=3), quiet
+    )
+    assert run.stalled is not None
+    assert "3 proposals refused" in run.stalled
+
+
+DYING = """
+from colearn_chain.testing.learners import StepLearner
+
+def learner(context):
+    if context.seed == 2:
+        raise {error}
+    return StepLearner([1.0 + context.index])
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("RuntimeError", ExitCode.WRONG),
+        ("SystemExit", ExitCode.WRONG),
+        ("KeyboardInterrupt", ExitCode.INTERRUPTED),
+    ],
+)
+def test_runs_before_a_failure_are_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str, code: ExitCode
+) -> None:
+    """Seed 2 ends the command, never with 0; what seeds 0 and 1 came to is there."""
+    name = f"dying_{error.lower()}"
+    (tmp_path / f"{name}.py").write_text(DYING.format(error=error))
+    monkeypatch.syspath_prepend(tmp_path)
+    few = ["--learners", "2", "--rounds", "1", "--seeds", "3", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["simulate", f"{name}:learner", *few])
+    assert result.exit_code == code
+    assert result.stderr.count("\n") == 1
+    with (tmp_path / "out" / "runs.csv").open(newline="") as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["0"] * 4 + ["1"] * 4
 
 
 def test_last_round_is_no_stall() -> None:

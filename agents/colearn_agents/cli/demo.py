@@ -18,7 +18,7 @@ from colearn_agents.effort import Effort
 from colearn_agents.factories import load_factory
 from colearn_agents.group import Group
 from colearn_agents.live import LiveTable, PlainLines
-from colearn_agents.pictures import draw_pictures
+from colearn_agents.pictures import draw_scores_picture, draw_votes_picture
 from colearn_agents.records import make_folder, write_bytes, write_json, write_scores
 from colearn_agents.scorebook import ScoreBook
 from colearn_agents.stopwatch import Stopwatch
@@ -114,11 +114,11 @@ def run_demo(settings: GroupSettings, asked: Path | None) -> None:
     if watched.book.stalled:
         out.print(f"\nStalled: {watched.book.stalled}", style="bold")
     checked = read_history(group.contract)
-    party = Party(factory=factory, count=settings.learners, seed=settings.seed, arguments=settings.arguments)
+    _leave_run(folder, watched.book, group.contract, checked)
+    party = Party(factory=factory, settings=settings)
     comparison = _compared(out, party, _collective(group, checked), watched.effort.trainings)
     costs = _costs(watched, group)
-    _leave_evidence(folder, group.contract, checked)
-    _leave(folder, watched.book, checked, comparison, costs)
+    _leave_comparison(folder, watched.book, comparison, costs)
     _tell(out, settings, checked, comparison, costs)
     out.print(f"\nEverything is in {folder}: {', '.join(LEFT)}.", style="bold", soft_wrap=True)
 
@@ -171,14 +171,18 @@ def _leave_evidence(folder: Path, contract: ExperimentContract, checked: Checked
         write_bytes(folder / CLOSED_HISTORY, HistoryFile.of(card, checked.history).to_bytes())
 
 
-def _leave(
-    folder: Path, book: ScoreBook, checked: CheckedHistory, comparison: Comparison, costs: Costs
-) -> None:
+def _leave_run(folder: Path, book: ScoreBook, contract: ExperimentContract, checked: CheckedHistory) -> None:
+    """What was played, before anything else can fail or be interrupted."""
     rounds = book.rounds()
     write_json(folder / "history.json", history_document(checked))
     write_scores(folder / "scores.csv", rounds)
+    _leave_evidence(folder, contract, checked)
+    draw_votes_picture(folder, rounds)
+
+
+def _leave_comparison(folder: Path, book: ScoreBook, comparison: Comparison, costs: Costs) -> None:
     write_json(folder / "results.json", report.results_document(comparison, costs))
-    draw_pictures(folder, rounds, comparison)
+    draw_scores_picture(folder, book.rounds(), comparison)
 
 
 def _tell(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
+import sys
 import traceback
 from contextlib import contextmanager
 from enum import IntEnum
@@ -25,6 +28,9 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """128 + SIGINT, as shells have it."""
 
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""How the operating system says that it does not take what is written."""
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something is wrong with what was asked or found; "
@@ -66,6 +72,24 @@ def reported(*, verbose: bool) -> Iterator[None]:
     except KeyboardInterrupt as error:
         _complain("interrupted; what was written so far is left as it is", verbose=verbose)
         raise typer.Exit(ExitCode.INTERRUPTED) from error
+
+
+@contextmanager
+def output_watched() -> Iterator[None]:
+    """Turn a standard output that takes no more, such as a full disk, into a sentence and an exit code.
+
+    Raises:
+        SystemExit: it takes no more.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise  # it came from somewhere else: a bug, which keeps its traceback
+        # what is left over would fail again, with a traceback, when the interpreter flushes it at its end
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the end
+        _complain(f"the output cannot be written: {error.strerror}", verbose=False)
+        raise SystemExit(ExitCode.WRONG) from error
 
 
 def need(extra: str, *modules: str) -> None:

@@ -10,6 +10,9 @@ from rich.console import Console
 _PIPE_WIDTH = 100
 """Columns of a table where there is no terminal to ask; COLUMNS says otherwise."""
 
+DIGITS = 3
+"""Of a score, after the point; the parts that scores are measured on have some hundred examples."""
+
 
 def console() -> Console:
     """Standard output, with tables of a fixed width where it is no terminal.
@@ -25,7 +28,7 @@ def console() -> Console:
 
 def score(value: float | None) -> str:
     """A score as people read it."""
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.{DIGITS}f}"
 
 
 def size(count: int) -> str:

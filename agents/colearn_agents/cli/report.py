@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from colearn_agents.cli.output import score, size
+from colearn_agents.cli.output import DIGITS, score, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,28 +106,31 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _against_alone(comparison: Comparison) -> str:
-    collective = comparison.collective.mean
-    alone = max(comparison.alone, comparison.alone_stopped, key=lambda trained: trained.mean)
-    best = max(comparison.alone.best, comparison.alone_stopped.best)
-    figures = (
-        f"{score(collective)} against {score(alone.mean)} in the mean and {score(best)} for the best of them"
-    )
+    collective = _as_printed(comparison.collective.mean)
+    alone = _as_printed(max(comparison.alone.mean, comparison.alone_stopped.mean))
+    best = _as_printed(max(comparison.alone.best, comparison.alone_stopped.best))
+    figures = f"{score(collective)} against {score(alone)} in the mean and {score(best)} for the best of them"
     if collective > best:
         return f"Learning together wins over every learner alone: {figures}."
-    if collective > alone.mean:
+    if collective > alone:
         return f"Learning together wins over the mean learner alone, but not over the best one: {figures}."
-    if collective == alone.mean:
+    if collective == alone:
         return f"Learning together comes to the same as learning alone: {figures}."
     return f"Learning alone wins over learning together: {figures}."
 
 
 def _against_pooled(comparison: Comparison) -> str:
-    collective = comparison.collective.mean
-    pooled = max(comparison.pooled.mean, comparison.pooled_stopped.mean)
-    difference = f"{abs(pooled - collective):.3f}"
+    collective = _as_printed(comparison.collective.mean)
+    pooled = _as_printed(max(comparison.pooled.mean, comparison.pooled_stopped.mean))
+    difference = score(abs(pooled - collective))
     if pooled > collective:
         return f"All data in one place would give {score(pooled)}: keeping them apart costs {difference}."
     return f"All data in one place would give {score(pooled)}: keeping them apart costs nothing here."
+
+
+def _as_printed(value: float) -> float:
+    """A score to the digits that are shown: what looks the same is not called better."""
+    return round(value, DIGITS)
 
 
 def costs_table(costs: Costs) -> Table:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from colearn_agents.cli.output import console, score
 from colearn_agents.factories import load_factory
-from colearn_agents.records import make_folder, run_document, write_json, write_runs
+from colearn_agents.records import add_run, make_folder, run_document, write_json
 from colearn_agents.runs import Run, run_locally, run_on_chain
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ DRIVERS = {"local": run_locally, "chain": run_on_chain}
 def run_simulation(
     name: str, settings: GroupSettings, seeds: Iterable[int], *, driver: str, out: Path | None
 ) -> None:
-    """Run once for each seed; write each run as it ends, and all of them together at the end.
+    """Run once for each seed; write each run as it ends, so that what is done is there whatever comes.
 
     Args:
         name: of the factory, ``package.module:factory``.
@@ -52,8 +52,8 @@ def run_simulation(
     for seed in seeds:
         run = _timed(terminal, factory, replace(settings, seed=seed), driver)
         write_json(folder / f"run-{seed}.json", run_document(run, name))
+        add_run(folder / "runs.csv", run)
         runs.append(run)
-    write_runs(folder / "runs.csv", runs)
     terminal.print(summary_table(runs), summary(runs), sep="\n")
     terminal.print(
         f"Every score of every learner is in {folder / 'runs.csv'}, each run in run-SEED.json beside it."
