@@ -268,14 +268,14 @@ contract EarlyClosingProofs is Proofs {
     }
 }
 
-/// @title What the proofs about acceptance count with counts right.
+/// @title What the proofs about acceptance count with counts right: by induction over the bits that are set.
 contract PopcountProofs {
-    /// @custom:halmos --loop 64
-    function check_PopcountIsWhatALoopCounts(uint64 bits) public pure {
-        uint256 count = 0;
-        for (uint256 i = 0; i < 64; ++i) {
-            count += (bits >> i) & 1;
+    /// @dev Without its lowest bit, a word that has one has one bit less.
+    function check_PopcountIsOneMoreThanWithoutTheLowestBit(uint64 bits) public pure {
+        assert(RoundLibrary.popcount(0) == 0);
+        if (bits == 0) return;
+        unchecked {
+            assert(RoundLibrary.popcount(bits) == RoundLibrary.popcount(bits & (bits - 1)) + 1);
         }
-        assert(RoundLibrary.popcount(bits) == count);
     }
 }
