@@ -116,6 +116,15 @@ def test_names_stand_for_addresses(card: str, url: str, world: World, tmp_path: 
     assert world.addresses[1] not in shown
 
 
+def test_a_name_cannot_steer_the_terminal(card: str, url: str, world: World, tmp_path: Path) -> None:
+    """What others wrote is shown, and not obeyed."""
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps({world.addresses[1]: "\x1b[2JHospital"}), encoding="utf-8")
+    result = audit(card, "--rpc", url, "--names", str(names))
+    assert result.exit_code == AuditExit.RIGHT
+    assert "\x1b" not in result.stdout
+
+
 @pytest.mark.parametrize("text", ["[]", "{", '{"0x12": "A"}', '{"0x12": 3}'])
 def test_names_that_are_none(card: str, url: str, tmp_path: Path, text: str) -> None:
     """One sentence that names the file."""

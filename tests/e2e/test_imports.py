@@ -37,6 +37,7 @@ def _modules_after(statement: str) -> set[str]:
     [
         "colearn_chain",
         "colearn_chain.artefacts",
+        "colearn_chain.audit",
         "colearn_chain.chain.artefact",
         "colearn_chain.ml_interface",
         "colearn_chain.rounds",

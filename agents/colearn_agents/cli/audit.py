@@ -18,7 +18,7 @@ from colearn_agents.records import write_bytes
 from colearn_chain.artefacts import Card
 from colearn_chain.audit import HistoryFile, Kind, Outcome, audit
 from colearn_chain.canonical_json import strict_json
-from colearn_chain.errors import ConfigError
+from colearn_chain.errors import ConfigError, shown
 from colearn_chain.results import VoteMark
 from colearn_chain.rounds import Ballot, Status
 
@@ -48,6 +48,9 @@ _MARKS = {
     Ballot.REJECT: VoteMark.REJECTED,
     Ballot.UNAVAILABLE: VoteMark.UNAVAILABLE,
 }
+_LONGEST = 1000
+"""Characters of a finding in the table; what strangers wrote can be in it, and the JSON has all of it."""
+
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -197,7 +200,7 @@ def _parts(evidence: Evidence, report: Report) -> Iterator[RenderableType]:
     for finding in sorted(report.findings, key=lambda each: _ORDER.index(each.kind)):
         style = _STYLES[finding.kind]
         sign = Text(f"{_SIGNS[finding.kind]} {finding.kind.value}", style=style)
-        table.add_row(sign, finding.subject, Text(finding.text))
+        table.add_row(sign, finding.subject, Text(shown(finding.text, _LONGEST)))
     yield table
     if evidence.history is not None:
         yield Text(f"History hash 0x{evidence.history.history_hash.hex()}")
