@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from colearn_chain.errors import shown
+
 MOST_CHARACTERS = 1_000
 """Of an exception's text; some frameworks print whole arrays."""
 
@@ -12,11 +14,10 @@ def writable(text: str) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """An exception's type and text, cut where it is long; the type alone where the text cannot be had."""
+    """An exception's type and text, on one line and cut where it is long; its type alone if it has none."""
     name = type(error).__name__
     try:
-        text = writable(str(error))
+        text = shown(str(error), MOST_CHARACTERS)
     except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything too
         return name
-    cut = f"{text[:MOST_CHARACTERS]}..." if len(text) > MOST_CHARACTERS else text
-    return f"{name}: {cut}" if cut else name
+    return f"{name}: {text}" if text else name

@@ -111,6 +111,17 @@ def test_a_reason_with_half_a_character_can_be_written() -> None:
     assert str(caught.value).encode().endswith(rb"RuntimeError: file \udcff")
 
 
+def test_what_a_learner_says_is_one_short_line() -> None:
+    """Frameworks print whole arrays over many lines; a log keeps one line for one thing."""
+    text = "shapes differ:\n" + "0.123 " * 10_000
+    failing = FailingLearner([1.0, 2.0], Phase.PROPOSE, error=RuntimeError(text))
+    with pytest.raises(LearnerError) as caught:
+        guarded(failing).propose()
+    assert len(str(caught.value)) < 1_100
+    assert "\n" not in str(caught.value)
+    assert r"shapes differ:\n0.123" in str(caught.value)
+
+
 class UnspeakableError(Exception):
     """Fails again when it is asked what happened."""
 

@@ -13,6 +13,8 @@ import typer
 
 from colearn_agents.cli.account import app as account_app
 from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, output_watched, reported
+from colearn_chain.canonical_json import check_text_depth
+from colearn_chain.errors import shown
 
 app = typer.Typer(
     name="colearn-chain",
@@ -155,12 +157,14 @@ def _arguments(pairs: list[str]) -> dict[str, Any]:
 
 def _json_or_text(value: str) -> Any:
     try:
+        check_text_depth(value.encode("utf-8", "replace"))
         return json.loads(value)
     except json.JSONDecodeError:
         return value
-    except (ValueError, RecursionError) as error:  # JSON, but thousands of digits or brackets of it
-        shown = f"{value[:_SHOWN]}..." if len(value) > _SHOWN else value
-        raise typer.BadParameter(f"{shown!r} is too long a number or too deep", param_hint="--arg") from error
+    except ValueError as error:  # thousands of digits or brackets
+        raise typer.BadParameter(
+            f"'{shown(value, _SHOWN)}' cannot be read: {error}", param_hint="--arg"
+        ) from error
 
 
 @app.command(epilog=EXIT_CODES)
