@@ -41,7 +41,7 @@ def _secret(value: object) -> object:
 
 
 def _url(value: object) -> object:
-    from colearn_chain.chain.networks import check_url  # noqa: PLC0415 - imports web3
+    from colearn_chain.chain.urls import check_url  # noqa: PLC0415 - late, as all of the chain
 
     found = _template(value)
     if not isinstance(found, Template):

@@ -8,6 +8,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from colearn_chain.chain.recursion import recursion_limit_kept
+
+# web3.py's accounts bring it, whichever module here is imported first.
+with recursion_limit_kept():
+    import py_ecc  # noqa: F401 - so that the limit is not raised later
+
 if TYPE_CHECKING:
     from colearn_chain.chain.accounts import Account
     from colearn_chain.chain.contract import ExperimentContract

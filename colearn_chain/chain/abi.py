@@ -20,7 +20,7 @@ from eth_utils.abi import (
 from eth_utils.address import to_checksum_address
 
 from colearn_chain.chain.artefact import experiment_artefact
-from colearn_chain.errors import ChainError, ConfigError
+from colearn_chain.errors import ChainError, ConfigError, shown
 from colearn_chain.rounds import Ballot, Closing, Phase, Skip, Status
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Interface:
         try:
             return _decoded(self._functions[function]["outputs"], data)
         except (DecodingError, ValueError, OverflowError) as error:
-            raise ChainError(f"{len(data)} bytes are no answer of {function}: {error}") from error
+            raise ChainError(f"{len(data)} bytes are no answer of {function}: {shown(error)}") from error
 
     def decode_error(self, data: bytes) -> Decoded | None:
         """Return a custom error, or None when the bytes are none of this contract's."""

@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 from colearn_chain.artefacts.card import Card, Sighting
 from colearn_chain.chain.artefact import packaged_releases
 from colearn_chain.chain.node import octets, quantity
-from colearn_chain.errors import ChainError, InvalidArtefact
+from colearn_chain.errors import ChainError, InvalidArtefact, shown
 from colearn_chain.types import Address
 
 if TYPE_CHECKING:
@@ -93,4 +93,4 @@ def _made(receipt: Mapping[str, Any]) -> Address | None:
     try:
         return Address(to_checksum_address(made)) if made else None
     except (TypeError, ValueError) as error:
-        raise ChainError(f"the node answered {made!r:.80} where an address has to be") from error
+        raise ChainError(f"the node answered {shown(made, 80)} where an address has to be") from error

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from eth_tester import EthereumTester
-from eth_tester.backends.pyevm import PyEVMBackend
 from eth_utils.conversions import to_bytes
 
+from colearn_chain.chain.recursion import recursion_limit_kept
 from colearn_chain.chain.tester_backend import SteppingBackend
+
+with recursion_limit_kept():
+    from eth_tester import EthereumTester
+    from eth_tester.backends.pyevm import PyEVMBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from requests.auth import AuthBase
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 
+from colearn_chain.chain.http_provider import HttpProvider
 from colearn_chain.chain.node import NOBODY, Node, RpcError, octets, quantity
+from colearn_chain.chain.urls import check_url
 from colearn_chain.errors import ChainError, ConfigError
 
 if TYPE_CHECKING:
@@ -28,12 +30,8 @@ if TYPE_CHECKING:
 Finality = int | Literal["safe", "finalized"]
 """When a block counts: after so many blocks on top of it, or once the chain itself calls it so."""
 
-# At level DEBUG these write whole URLs, and with them the operator's keys.
-_TALKATIVE = (
-    "urllib3.connectionpool",
-    "web3._utils.http_session_manager.HTTPSessionManager",
-    "web3.providers.HTTPProvider",
-)
+_TALKATIVE = "urllib3.connectionpool"
+"""At level DEBUG it writes whole URLs, and with them the operator's keys."""
 
 _ANSWER = 42
 _ANY_CHAIN = bytes.fromhex("602a 6000 52 6020 6000 f3")
@@ -120,13 +118,10 @@ def connect(url: str, *, chain_id: int | None = None, transport: Transport = DIR
     """
     check_url(url)
     transport.check()
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(_TALKATIVE).setLevel(logging.WARNING)
     place, login = _without_login(url)
     options = login | _request_options(transport)
-    # No repeats below us, as with Node.connect.
-    provider = HTTPProvider(place, request_kwargs=options, exception_retry_configuration=None)
-    return Node(Web3(provider), chain_id=chain_id)
+    return Node(Web3(HttpProvider(place, options)), chain_id=chain_id)
 
 
 def _without_login(url: str) -> tuple[str, dict[str, Any]]:
@@ -149,37 +144,6 @@ def _request_options(transport: Transport) -> dict[str, Any]:
     if transport.bearer_token is not None:
         options["auth"] = _Bearer(transport.bearer_token)
     return options
-
-
-def check_url(url: str) -> None:
-    """Check that this is an address that nodes can be reached at.
-
-    Raises:
-        ConfigError: it is not; it is shown without what could be secret in it.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigError("the address of a node is no URL") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(
-            f"the address of a node begins with http:// or https:// and a host, unlike {masked(url)}"
-        )
-
-
-def masked(url: str) -> str:
-    """Return what may be shown of a URL: no user and password, and no path and query, where keys can be."""
-    try:
-        parts = urlsplit(url)
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
-        return "(no URL)"
-    if not parts.hostname:
-        return f"{parts.scheme}:…" if parts.scheme else "(no URL)"
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    hidden = "/…" if parts.path.strip("/") or parts.query or parts.fragment else ""
-    return f"{parts.scheme}://{host}{port}{hidden}"
 
 
 def confirmed_block(node: Node, finality: Finality) -> int:

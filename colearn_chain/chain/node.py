@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.datastructures import NamedElementOnion
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
+from colearn_chain.chain.http_provider import HttpProvider
 from colearn_chain.chain.reverts import contract_reverted
-from colearn_chain.errors import ChainError, ConfigError
+from colearn_chain.chain.urls import check_url, masked
+from colearn_chain.errors import ChainError, ConfigError, shown
 from colearn_chain.types import Address, Timestamp
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class RpcError(ChainError):
     """
 
     def __init__(self, method: str, code: int, text: str, data: object = None) -> None:
-        super().__init__(f"the node refused {method}: {text} ({code})")
+        super().__init__(f"the node refused {method}: {shown(text)} ({code})")
         self.method = method
         self.code = code
         self.text = text
@@ -65,14 +66,15 @@ class Node:
     """A node behind a web3.py provider.
 
     Args:
-        web3: only its provider is used; middleware that was added to it is not.
+        web3: only its provider is used; middleware that was added to it is not. A provider other than
+            :meth:`connect`'s has to bound what it reads itself.
         chain_id: the chain that the node must be on; None: whichever it is.
     """
 
     def __init__(self, web3: Web3, *, chain_id: int | None = None) -> None:
         provider = web3.provider
         self._send = provider.request_func(web3, NamedElementOnion([]))
-        self._name = _shown(provider)
+        self._name = _name(provider)
         self._expected = chain_id
         self._chain_id: int | None = None
         self._head = 0
@@ -89,11 +91,8 @@ class Node:
         Raises:
             ConfigError: the address is not one of http or https.
         """
-        if urlsplit(url).scheme not in {"http", "https"}:
-            raise ConfigError(f"the address of a node begins with http:// or https://, this one is {url!r}")
-        # No repeats below us: an agent asks again when it is its turn, and a count of requests stays true.
-        provider = HTTPProvider(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
-        return cls(Web3(provider), chain_id=chain_id)
+        check_url(url)
+        return cls(Web3(HttpProvider(url, {"timeout": timeout})), chain_id=chain_id)
 
     def __repr__(self) -> str:
         return f"Node({self._name})"
@@ -244,7 +243,7 @@ def quantity(value: object) -> int:
     try:
         return int(value, 16)  # type: ignore[call-overload, no-any-return]
     except (TypeError, ValueError) as error:
-        raise ChainError(f"the node answered {value!r:.80} where a number has to be") from error
+        raise ChainError(f"the node answered {shown(value, 80)} where a number has to be") from error
 
 
 def octets(value: object) -> bytes:
@@ -255,7 +254,7 @@ def octets(value: object) -> bytes:
     """
     if isinstance(value, str) and _HEX.fullmatch(value):
         return bytes.fromhex(value[2:])
-    raise ChainError(f"the node answered {value!r:.80} where bytes have to be")
+    raise ChainError(f"the node answered {shown(value, 80)} where bytes have to be")
 
 
 def _block(block: BlockIdentifier) -> str:
@@ -265,14 +264,14 @@ def _block(block: BlockIdentifier) -> str:
 def _result(method: str, response: object) -> Any:
     error = response.get("error") if isinstance(response, dict) else None
     if isinstance(error, dict):
-        raise RpcError(method, error.get("code", 0), str(error.get("message", "")), error.get("data"))
+        code = error.get("code")
+        told = code if isinstance(code, int) else 0
+        raise RpcError(method, told, str(error.get("message", "")), error.get("data"))
     if not isinstance(response, dict) or error is not None or "result" not in response:
-        raise ChainError(f"the answer to {method} is no JSON-RPC: {response!r:.80}")
+        raise ChainError(f"the answer to {method} is no JSON-RPC: {shown(response, 80)}")
     return response["result"]
 
 
-def _shown(provider: object) -> str:
-    """What may be shown of a node's address: not the path, which can hold the operator's key."""
-    parts = urlsplit(str(getattr(provider, "endpoint_uri", "")))
-    host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    return f"{parts.scheme}://{host}" if host else type(provider).__name__
+def _name(provider: object) -> str:
+    url = getattr(provider, "endpoint_uri", None)
+    return type(provider).__name__ if url is None else masked(str(url)).removesuffix("/…")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.node import NOBODY, octets, quantity
-from colearn_chain.errors import ChainError
+from colearn_chain.errors import ChainError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +48,7 @@ def organizers_acts(node: Node, contract: Address, first_block: int, last_block:
     try:
         return list(_acts(logs))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ChainError(f"the node's logs make no sense: {error!r}") from error
+        raise ChainError(f"the node's logs make no sense: {shown(repr(error))}") from error
 
 
 def _acts(logs: list[Mapping[str, Any]]) -> Iterator[OrganizersAct]:

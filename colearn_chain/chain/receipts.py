@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.node import NOBODY, octets, quantity
-from colearn_chain.errors import ChainError
+from colearn_chain.errors import ChainError, shown
 from colearn_chain.types import Address
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Receipt:
         try:
             return cls._from_rpc(raw)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ChainError(f"the node's receipt makes no sense: {error!r}") from error
+            raise ChainError(f"the node's receipt makes no sense: {shown(repr(error))}") from error
 
     @classmethod
     def _from_rpc(cls, raw: Mapping[str, Any]) -> Receipt:

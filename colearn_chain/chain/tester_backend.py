@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eth.exceptions import Revert
-from eth.vm.spoof import SpoofTransaction
-from eth_tester import EthereumTester
-from eth_tester.backends.pyevm import PyEVMBackend
-from eth_tester.exceptions import TransactionFailed
 from eth_utils.conversions import to_bytes
+
+from colearn_chain.chain.recursion import recursion_limit_kept
+
+with recursion_limit_kept():
+    from eth.exceptions import Revert
+    from eth.vm.spoof import SpoofTransaction
+    from eth_tester import EthereumTester
+    from eth_tester.backends.pyevm import PyEVMBackend
+    from eth_tester.exceptions import TransactionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from colearn_chain.chain.fees import UNBOUNDED, FeeMarket, FeePolicy
 from colearn_chain.chain.node import Node, RpcError
 from colearn_chain.chain.receipts import Receipt
-from colearn_chain.errors import ChainError, ConfigError, ContractReverted, TransactionFailed
+from colearn_chain.errors import ChainError, ConfigError, ContractReverted, TransactionFailed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -255,7 +255,7 @@ class Sender:
         if kind is _Refusal.NONCE:
             return False
         if kind is _Refusal.POOR:
-            raise ConfigError(f"the account {self.address} cannot pay: {refusal.text}") from refusal
+            raise ConfigError(f"the account {self.address} cannot pay: {shown(refusal.text)}") from refusal
         raise refusal
 
     # ------------------------------------------------------------------------------------------------ waiting

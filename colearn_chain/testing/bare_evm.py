@@ -9,12 +9,15 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from eth.constants import CREATE_CONTRACT_ADDRESS
-from eth.vm.message import Message
-from eth_tester.backends.pyevm.main import PyEVMBackend
 from eth_utils.address import to_canonical_address, to_checksum_address
 
+from colearn_chain.chain.recursion import recursion_limit_kept
 from colearn_chain.types import Address
+
+with recursion_limit_kept():
+    from eth.constants import CREATE_CONTRACT_ADDRESS
+    from eth.vm.message import Message
+    from eth_tester.backends.pyevm.main import PyEVMBackend
 
 if TYPE_CHECKING:
     from eth.abc import ComputationAPI, MiningChainAPI, VirtualMachineAPI

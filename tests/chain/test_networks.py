@@ -20,13 +20,12 @@ from web3 import Web3
 from colearn_chain.chain import FeePolicy, Node, Sender, embedded, embedded_chain
 from colearn_chain.chain.networks import (
     Transport,
-    check_url,
     confirmed_block,
     connect,
-    masked,
     require_cancun,
 )
 from colearn_chain.chain.node import NOBODY, RpcError
+from colearn_chain.chain.urls import check_url, masked
 from colearn_chain.errors import ChainError, ConfigError
 from colearn_chain.testing.chain import Fault, FaultyProvider
 from colearn_chain.testing.experiments import ACCOUNTS
