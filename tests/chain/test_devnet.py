@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import threading
 from contextlib import suppress
@@ -14,7 +15,7 @@ import requests
 from web3 import HTTPProvider, Web3
 
 from colearn_chain.chain import Account, ExperimentContract, Node, Patience, Sender
-from colearn_chain.chain.devnet import Devnet, account_of_everybody, devnet, find_anvil
+from colearn_chain.chain.devnet import Devnet, _Clockwork, account_of_everybody, devnet, find_anvil
 from colearn_chain.chain.devnet_tester import interval_tester
 from colearn_chain.chain.networks import confirmed_block, connect, require_cancun
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted
@@ -178,22 +179,15 @@ def test_an_anvil_that_ends_by_itself(served: Devnet, tmp_path: Path) -> None:
 
 def test_a_wrappers_child_ends_with_it(served: Devnet, tmp_path: Path) -> None:
     """The anvil of npm is a script that starts the real one: nothing of it stays behind."""
-    host = served.url.removeprefix("http://")
-    pid = tmp_path / "pid"
-    text = f"sleep 1000 & echo $! > {pid}; echo Listening on {host}; wait\n"
+    host, pipe = served.url.removeprefix("http://"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    # both processes hold the other end of the pipe, which breaks once the last of them has ended
+    text = f"exec 3> {pipe}\nsleep 1000 &\necho Listening on {host}\nwait\n"
     with devnet([], port=0, anvil=script(tmp_path / "anvil", text)):
-        child = int(pid.read_text())
-        os.kill(child, 0)
-    assert not _lives(child)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process runs; one that ended and that nobody has asked about yet does not."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - a path of the kernel's
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        assert select.select([held], [], [], 0)[0] == []
+    assert select.select([held], [], [], 10)[0] == [held]
+    os.close(held)
 
 
 def test_transactions_wait_for_the_next_block() -> None:
@@ -217,6 +211,15 @@ def test_transactions_wait_for_the_next_block() -> None:
     tester.mine_block()
     tester.mine_block()
     assert tester.get_block_by_number(3)["timestamp"] == 1_012 + 500 + 12
+
+
+def test_a_chain_that_can_make_no_more_blocks() -> None:
+    """Who waits for the end of a chain learns why it came."""
+    clockwork = _Clockwork(lambda: 1 // 0, threading.Lock(), 0)
+    clockwork.start()
+    with pytest.raises(ChainError, match="stopped making blocks: ZeroDivisionError"):
+        clockwork.wait()
+    clockwork.stop()
 
 
 def post(url: str, body: bytes, **headers: str) -> requests.Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,6 +153,23 @@ def test_an_account_is_never_overwritten(keystore: Keystore) -> None:
     with pytest.raises(KeystoreError, match="never overwritten"):
         keystore.add("alice", KEY, "other")
     assert {file.name: file.read_bytes() for file in keystore.folder.iterdir()} == before
+
+
+def test_two_processes_make_an_account_of_the_same_name(tmp_path: Path) -> None:
+    """One of them gets it, whole; the other is told that the name is taken."""
+    keystore, ready = Keystore(tmp_path / "keys", work_factor=2**12), threading.Barrier(2)
+
+    def make(password: str) -> str | None:
+        ready.wait()
+        try:
+            return keystore.create("alice", password).address
+        except KeystoreError:
+            return None
+
+    with ThreadPoolExecutor(2) as both:
+        made = dict(zip(("one", "two"), both.map(make, ("one", "two")), strict=True))
+    (password,) = [each for each, address in made.items() if address]
+    assert keystore.unlock("alice", password).account.address == made[password]
 
 
 def test_a_lone_encryption_key_is_not_overwritten(keystore: Keystore) -> None:
