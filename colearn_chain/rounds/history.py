@@ -5,6 +5,7 @@ The last rounds of memberships are not in the hash; they are held against the el
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,7 +18,7 @@ from colearn_chain.rounds.word import Ballot, Closing, Round, Status
 from colearn_chain.types import NO_DIGEST, NO_END, SEATS, Address, Digest, RoundNumber, Seat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from colearn_chain.rounds.membership import Membership
 
@@ -122,8 +123,8 @@ def _membership_rules(made: Membership, earlier: int, closed: int) -> Iterator[t
 
 def _closed_rounds(history: History) -> Iterator[ClosedRound]:
     parent, parent_digest, previous = RoundNumber(0), history.spec_digest, None
-    for number, closed in enumerate(history.rounds, start=1):
-        learners = _learners_of(history, number)
+    played = zip(history.rounds, _electorates(history), strict=True)
+    for number, (closed, learners) in enumerate(played, start=1):
         _check_round(number, closed, previous, learners, history.rules)
         yield _named(RoundNumber(number), closed, learners, parent, parent_digest)
         if closed.status is Status.ACCEPTED:
@@ -150,11 +151,29 @@ def _named(
     )
 
 
-def _learners_of(history: History, number: int) -> dict[Seat, Address]:
+def _electorates(history: History) -> Iterator[dict[Seat, Address]]:
+    """Who is in each round, from round 1; each membership is looked at only in rounds that it covers."""
+    begin = _grouped(history.memberships, lambda made: made.first_round)
+    present: list[tuple[int, Membership]] = []
+    for number in range(1, len(history.rounds) + 1):
+        known = sorted([*present, *begin[number]], key=lambda each: each[0])
+        present = [(index, made) for index, made in known if made.covers(number)]
+        yield _seated(number, present)
+
+
+def _grouped(
+    memberships: Iterable[Membership], key: Callable[[Membership], int]
+) -> Mapping[int, list[tuple[int, Membership]]]:
+    """Memberships with their index, in order, by something about them."""
+    groups: defaultdict[int, list[tuple[int, Membership]]] = defaultdict(list)
+    for index, made in enumerate(memberships):
+        groups[key(made)].append((index, made))
+    return groups
+
+
+def _seated(number: int, present: Iterable[tuple[int, Membership]]) -> dict[Seat, Address]:
     learners: dict[Seat, Address] = {}
-    for index, membership in enumerate(history.memberships):
-        if not membership.covers(number):
-            continue
+    for index, membership in present:
         if membership.seat in learners:
             _refuse(f"membership {index}: seat", membership.seat, f"it is taken in round {number}")
         if membership.learner in learners.values():
@@ -209,14 +228,13 @@ def _closings_of(voted: Round, rules: Rules) -> set[Closing]:
 
 
 def _hash_of(history: History) -> bytes:
-    joins = list(enumerate(history.memberships))
+    joins = _grouped(history.memberships, lambda made: made.closings)
     value = initial_hash(
         history.chain_id, history.address, history.rules, history.spec_digest, history.first_organizer
     )
     for closings in range(len(history.rounds) + 1):
-        for index, membership in joins:
-            if membership.closings == closings:
-                value = fold_join(value, index, membership)
+        for index, membership in joins[closings]:
+            value = fold_join(value, index, membership)
         if closings < len(history.rounds):
             value = fold_closing(value, closings + 1, history.rounds[closings])
     return value
