@@ -119,6 +119,15 @@ def test_json_that_is_none(data: bytes, why: str) -> None:
         strict_json(data)
 
 
+def test_a_doubled_key_cannot_forge_a_line() -> None:
+    """Keys come from strangers, so the message holds them escaped and cut."""
+    key = json.dumps("\x1b[2J\nround 7: accepted" + "!" * 10_000)
+    with pytest.raises(ValueError, match="stands there twice") as caught:
+        strict_json(f"{{{key}:1,{key}:2}}".encode())
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
 def test_json_that_nobody_can_write() -> None:
     """NaN, a lone surrogate and a value that holds itself have no JSON."""
     endless: list[Any] = []
