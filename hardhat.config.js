@@ -5,10 +5,10 @@ import { createRequire } from "node:module";
 const { version, settings } = JSON.parse(readFileSync(new URL("contracts/compiler.json", import.meta.url), "utf8"));
 const path = createRequire(import.meta.url).resolve("solc/soljson.js");
 
-// As in foundry.toml, the tests are compiled the quick way; what they deploy is what the settings above made of the contract.
-const quick = { version, path, settings: { ...settings, viaIR: false, optimizer: { enabled: true, runs: 1 } } };
+// The tests are compiled the quick way; what they deploy is what the settings above made of the contract.
+const quick = { version, path, settings: { ...settings, viaIR: false, optimizer: { enabled: false } } };
 const tests = readdirSync(new URL("tests/contracts", import.meta.url), { recursive: true })
-  .filter((file) => file.endsWith(".sol"))
+  .filter((file) => file.endsWith(".sol") && !file.startsWith("symbolic/")) // the proofs are for halmos
   .map((file) => [`tests/contracts/${file}`, quick]);
 
 export default {
