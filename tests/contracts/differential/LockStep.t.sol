@@ -94,8 +94,9 @@ contract LockStepTest is ExperimentTest {
     function step() private {
         uint256 kind = pick(100);
         if (kind < 60) fitting();
-        else if (kind < 64) pass(pick(60));
-        else if (kind < 68) pass(untilDeadline());
+        else if (kind < 62) pass(pick(60));
+        else if (kind < 65) pass(untilDeadline());
+        else if (kind < 68) comingAndGoing();
         else if (kind < 74) both(someone(), memberCall());
         else if (kind < 79) both(pick(5) == 0 ? someone() : ORGANIZER, organizerCall());
         else if (kind < 81) both(someone(), abi.encodeCall(IExperiment.start, ()));
@@ -103,6 +104,21 @@ contract LockStepTest is ExperimentTest {
         else if (kind < 90) both(someone(), voterCall());
         else if (kind < 96) both(someone(), abi.encodeCall(IExperiment.advance, (someNumber())));
         else both(someone(), keyCall());
+    }
+
+    /// @dev Two come and go several times within a round: seats and what was announced for them change hands.
+    function comingAndGoing() private {
+        uint256 first = pick(PEOPLE);
+        for (uint256 i = 0; i < 12; ++i) {
+            address who = person((first + pick(2)) % PEOPLE);
+            address[] memory list = new address[](1);
+            list[0] = who;
+            uint256 kind = pick(9);
+            if (kind < 3) both(ORGANIZER, abi.encodeCall(IExperiment.invite, (list)));
+            else if (kind < 6) both(who, abi.encodeCall(IExperiment.join, (0)));
+            else if (kind < 8) both(ORGANIZER, abi.encodeCall(IExperiment.remove, (who)));
+            else both(who, abi.encodeCall(IExperiment.resign, ()));
+        }
     }
 
     function fitting() private {

@@ -65,6 +65,22 @@ contract PinnedTest is ExperimentTest {
         assertBallot(5, 4, Ballot.Approve);
     }
 
+    function test_OneThatWasRemovedBeforeItBeganCannotTakeItsSeatFromTheNext() public {
+        openWith(4);
+        enrol(learner(4)); // on seat 4, from round 3
+        remove(learner(4));
+        enrol(learner(5));
+        uint8 seat = seatOf(learner(5));
+        vm.prank(learner(4));
+        (bool resigned,) = address(experiment).call(abi.encodeCall(IExperiment.resign, ()));
+        resigned; // it may or may not: what counts is the other's seat
+        invite(learner(4));
+        remove(learner(4));
+        lapse(1);
+        lapse(2);
+        assertEq((experiment.round(3).electorate >> seat) & 1, 1, "the next has its seat");
+    }
+
     // ------------------------------------------------------------------------------------------------ removals
 
     function test_RemovalsInMidRoundLeaveElectorateAndDenominatorAlone() public {
