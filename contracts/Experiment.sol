@@ -8,7 +8,7 @@ import {Ballot, Closing, Round, RoundLibrary, Status} from "./types/Round.sol";
 
 /// @title One collective-learning experiment.
 /// @dev A round costs two new storage slots, its word and its digest, and no third. Tallies are counted from the word
-/// when they are needed, and the proposer is derived from the electorate, so neither is stored.
+/// when they are needed; the proposer is derived when a round opens, from the electorate and the last proposer.
 contract Experiment is IExperiment {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant LONGEST_WINDOW = 30 days;
@@ -51,7 +51,9 @@ contract Experiment is IExperiment {
     mapping(uint256 number => Round) private _rounds;
     mapping(uint256 number => bytes32) private _digests;
     mapping(address learner => Member) private _members;
-    Term[] private _terms;
+    /// @inheritdoc IExperiment
+    uint256 public membershipCount;
+    mapping(uint256 membership => Term) private _terms;
     mapping(uint256 membership => bytes32) private _encryptionKeys;
 
     constructor(Rules memory rules_, bytes32 specDigest_) {
@@ -79,7 +81,7 @@ contract Experiment is IExperiment {
     // ------------------------------------------------------------------------------------ the organizer's calls
 
     modifier onlyOrganizer() {
-        if (msg.sender != organizer) revert NotOrganizer(msg.sender);
+        _requireOrganizer();
         _;
     }
 
@@ -100,7 +102,9 @@ contract Experiment is IExperiment {
         Member member = _members[learner];
         Roster roster = _roster;
         uint256 number = roster.number();
-        uint256 last = _rounds[number].isOpen() ? number + 1 : number;
+        // A round of notice is for one that is in the next round: whoever would end before it began ends at once.
+        bool notice = _rounds[number].isOpen() && member.firstRound() <= number + 1;
+        uint256 last = notice ? number + 1 : number;
         bool ends = last < member.lastRound();
         if (!ends && !member.invited()) revert NotActive(learner, member.lastRound());
         if (member.invited()) {
@@ -132,8 +136,10 @@ contract Experiment is IExperiment {
         uint256 number = roster.number();
         Round current = _rounds[number];
         bool open = current.isOpen();
-        if (member.lastRound() >= (open ? number : number + 1)) revert AlreadyMember(msg.sender, member.lastRound());
-        uint256 first = open ? number + 2 : number + 1;
+        if (open ? member.lastRound() >= number : member.lastRound() > number) {
+            revert AlreadyMember(msg.sender, member.lastRound());
+        }
+        (uint256 first, uint256 closings) = open ? (number + 2, number - 1) : (number + 1, number);
         if (first > MAX_ROUNDS) revert TooLateToJoin(first, MAX_ROUNDS);
 
         uint64 taken = roster.active() | roster.arriving() | (open ? current.electorate() : 0);
@@ -141,8 +147,8 @@ contract Experiment is IExperiment {
         uint8 seat = _lowestBit(~taken);
         _roster = open ? roster.withArriving(seat) : roster.withActive(seat);
 
-        uint256 membership = _terms.length;
-        _terms.push(TermLibrary.begin(msg.sender, seat, first, open ? number - 1 : number));
+        uint256 membership = membershipCount++;
+        _terms[membership] = TermLibrary.begin(msg.sender, seat, first, closings);
         _members[msg.sender] = MemberLibrary.joining(seat, first, membership);
         if (encryptionKey != 0) _encryptionKeys[membership] = encryptionKey;
         historyHash = keccak256(abi.encode(historyHash, membership, msg.sender, seat, first, encryptionKey));
@@ -174,7 +180,8 @@ contract Experiment is IExperiment {
     function start() external {
         Phase phase_ = phase();
         if (phase_ != Phase.Joining) revert NotJoining(phase_);
-        if (msg.sender != organizer && block.timestamp <= START_DEADLINE) {
+        bool reserved = organizer != address(0) && block.timestamp <= START_DEADLINE;
+        if (reserved && msg.sender != organizer) {
             revert StartReserved(msg.sender, START_DEADLINE);
         }
         Roster roster = _roster;
@@ -219,9 +226,11 @@ contract Experiment is IExperiment {
         if (!COUNT_PROPOSER && seat == current.proposer()) revert ProposerHasNoBallot(msg.sender, number);
         _requireProposed(number, digest);
         if (ballot == 0 || ballot > uint8(type(Ballot).max)) revert InvalidBallot(ballot);
-        if (current.hasVoted(seat)) revert AlreadyVoted(msg.sender, number, current.ballotAt(seat));
-        emit Voted(number, msg.sender, Ballot(ballot));
-        _record(number, current.withBallot(seat, Ballot(ballot)), digest);
+        uint8 position = _position(seat);
+        if (current.hasVoted(position)) revert AlreadyVoted(msg.sender, number, current.ballotAt(position));
+        Ballot given = Ballot(ballot);
+        emit Voted(number, msg.sender, given);
+        _record(number, current.withBallot(position, given), digest);
     }
 
     /// @inheritdoc IExperiment
@@ -262,15 +271,13 @@ contract Experiment is IExperiment {
 
     /// @inheritdoc IExperiment
     function askKey(uint256 number) external {
-        _requireLearner(msg.sender);
-        if (_digests[number] == 0) revert NoProposal(number);
+        _requireKeyHolder(number);
         emit KeyAsked(number, msg.sender);
     }
 
     /// @inheritdoc IExperiment
     function shareKey(uint256 number, address learner, bytes calldata wrapped) external {
-        _requireLearner(msg.sender);
-        if (_digests[number] == 0) revert NoProposal(number);
+        _requireKeyHolder(number);
         if (wrapped.length == 0 || wrapped.length > LONGEST_WRAPPED_KEY) {
             revert WrappedKeyLength(wrapped.length, LONGEST_WRAPPED_KEY);
         }
@@ -334,10 +341,10 @@ contract Experiment is IExperiment {
 
     /// @inheritdoc IExperiment
     function ballotOf(uint256 number, uint256 membership) external view returns (Ballot) {
-        if (membership >= _terms.length) return Ballot.None;
+        if (membership >= membershipCount) return Ballot.None;
         Term term = _terms[membership];
         if (number < term.firstRound() || number > term.lastRound()) return Ballot.None;
-        return _rounds[number].ballotAt(term.seat());
+        return _rounds[number].ballotAt(_position(term.seat()));
     }
 
     /// @inheritdoc IExperiment
@@ -345,12 +352,10 @@ contract Experiment is IExperiment {
         Roster roster = _roster;
         Round current = _rounds[roster.number()];
         uint256 from = current.isOpen() ? roster.number() : roster.number() + 1;
-        // A seat that is both arriving and departing belongs to a membership that ended before it began.
-        uint64 seats = roster.active() | (roster.arriving() & ~roster.departing())
-            | (current.isOpen() ? current.electorate() : 0);
+        uint64 seats = roster.active() | roster.arriving() | (current.isOpen() ? current.electorate() : 0);
         list = new Membership[](RoundLibrary.popcount(seats));
         uint256 left = list.length;
-        for (uint256 i = _terms.length; left != 0; --i) {
+        for (uint256 i = membershipCount; left != 0; --i) {
             Term term = _terms[i - 1];
             if (term.lastRound() >= from && term.lastRound() >= term.firstRound()) {
                 list[--left] = _membership(i - 1);
@@ -359,13 +364,8 @@ contract Experiment is IExperiment {
     }
 
     /// @inheritdoc IExperiment
-    function membershipCount() external view returns (uint256) {
-        return _terms.length;
-    }
-
-    /// @inheritdoc IExperiment
     function memberships(uint256 from, uint256 count) external view returns (Membership[] memory list) {
-        list = new Membership[](_pageLength(from, count, _terms.length));
+        list = new Membership[](_pageLength(from, count, membershipCount));
         for (uint256 i = 0; i < list.length; ++i) {
             list[i] = _membership(from + i);
         }
@@ -387,7 +387,7 @@ contract Experiment is IExperiment {
         view_.roundWord = Round.unwrap(_rounds[number]);
         view_.roundDigest = _digests[number];
         view_.historyHash = historyHash;
-        view_.memberships = _terms.length;
+        view_.memberships = membershipCount;
 
         Member member = _members[learner];
         view_.invited = member.invited();
@@ -402,19 +402,18 @@ contract Experiment is IExperiment {
 
     /// @dev Stores the ballots of a round, and closes it if its outcome is known.
     function _record(uint256 number, Round current, bytes32 digest) private {
-        Closing how = _closing(current);
+        uint64 missing = _voters(current) & ~current.voted();
+        Closing how = Closing.None;
+        if (missing == 0) how = Closing.Complete;
+        else if (CLOSE_EARLY && _isCertain(current, missing)) how = Closing.Certain;
         if (how == Closing.None) _rounds[number] = current;
         else _close(number, current, digest, _outcome(current), how);
     }
 
-    /// @dev Why the round closes by its ballots; Closing.None while it does not.
-    function _closing(Round current) private view returns (Closing) {
-        uint64 missing = _voters(current) & ~current.voted();
-        if (missing == 0) return Closing.Complete;
-        if (!CLOSE_EARLY) return Closing.None;
+    /// @dev Whether the ballots that are missing can change the outcome no more.
+    function _isCertain(Round current, uint64 missing) private view returns (bool) {
         uint64 approvals = current.approvals();
-        bool certain = _isAccepted(current, approvals) || !_isAccepted(current, approvals | missing);
-        return certain ? Closing.Certain : Closing.None;
+        return _isAccepted(current, approvals) || !_isAccepted(current, approvals | missing);
     }
 
     /// @dev What the ballots decide.
@@ -461,8 +460,12 @@ contract Experiment is IExperiment {
     }
 
     function _isAccepted(Round current, uint64 approvals) private view returns (bool) {
-        return RoundLibrary.popcount(approvals) * BASIS_POINTS
-            >= THRESHOLD_BPS * RoundLibrary.popcount(_voters(current));
+        unchecked {
+            // Both factors are small: 64 ballots, 10,000 basis points.
+            return
+                RoundLibrary.popcount(approvals) * BASIS_POINTS
+                    >= THRESHOLD_BPS * RoundLibrary.popcount(_voters(current));
+        }
     }
 
     // ------------------------------------------------------------------------------------------ signed ballots
@@ -472,13 +475,17 @@ contract Experiment is IExperiment {
         Member member = _members[signer];
         uint8 seat = member.seat();
         Skip reason;
-        if (signer == address(0)) reason = Skip.BadSignature;
-        else if (!member.covers(number)) reason = Skip.NotMember;
-        else if (!COUNT_PROPOSER && seat == current.proposer()) reason = Skip.NoBallot;
-        else if (current.hasVoted(seat)) reason = Skip.AlreadyVoted;
-        else {
+        if (signer == address(0)) {
+            reason = Skip.BadSignature;
+        } else if (!member.covers(number)) {
+            reason = Skip.NotMember;
+        } else if (!COUNT_PROPOSER && seat == current.proposer()) {
+            reason = Skip.NoBallot;
+        } else if (current.hasVoted(_position(seat))) {
+            reason = Skip.AlreadyVoted;
+        } else {
             emit Voted(number, signer, ballot);
-            return current.withBallot(seat, ballot);
+            return current.withBallot(_position(seat), ballot);
         }
         emit BallotSkipped(number, signer, ballot, reason);
         return current;
@@ -504,6 +511,15 @@ contract Experiment is IExperiment {
         return member.seat();
     }
 
+    function _requireOrganizer() private view {
+        if (msg.sender != organizer) revert NotOrganizer(msg.sender);
+    }
+
+    function _requireKeyHolder(uint256 number) private view {
+        _requireLearner(msg.sender);
+        if (_digests[number] == 0) revert NoProposal(number);
+    }
+
     function _requireVoting(uint256 number) private view returns (Round current) {
         current = _rounds[number];
         if (!current.isAt(Status.Voting)) revert NotVoting(number, current.status());
@@ -526,7 +542,8 @@ contract Experiment is IExperiment {
     function _requireLearner(address learner) private view {
         Member member = _members[learner];
         uint256 number = _roster.number();
-        if (member.firstRound() == 0 || member.lastRound() < number) revert NotMember(learner, number);
+        bool ended = member.lastRound() < number || member.lastRound() < member.firstRound();
+        if (member.firstRound() == 0 || ended) revert NotMember(learner, number);
     }
 
     /// @dev See `removeIdle`. A round that a learner could not have missed says nothing about it.
@@ -535,14 +552,16 @@ contract Experiment is IExperiment {
         uint256 furthest = SEATS * IDLE_ROUNDS;
         uint256 oldest = number >= member.firstRound() + furthest ? number - furthest + 1 : member.firstRound();
         uint8 seat = member.seat();
-        for (uint256 number_ = number; number_ >= oldest; --number_) {
+        for (uint256 number_ = number; number_ >= oldest;) {
             Round past = _rounds[number_];
-            Status status = past.status();
-            bool skipped = status == Status.Skipped;
+            bool skipped = past.isAt(Status.Skipped);
             bool proposer = past.proposer() == seat;
-            bool proposed = proposer && status != Status.Proposing && !skipped;
-            if (proposed || past.hasVoted(seat)) revert TookPart(learner, number_);
-            if (past.closing() == Closing.Deadline && proposer == skipped && ++misses == IDLE_ROUNDS) return;
+            bool proposed = proposer && !skipped && !past.isAt(Status.Proposing);
+            if (proposed || past.hasVoted(_position(seat))) revert TookPart(learner, number_);
+            if (past.isClosedBy(Closing.Deadline) && proposer == skipped && ++misses == IDLE_ROUNDS) return;
+            unchecked {
+                --number_; // not below zero: oldest is 1 or more
+            }
         }
         revert TooFewMisses(learner, misses, IDLE_ROUNDS);
     }
@@ -556,6 +575,12 @@ contract Experiment is IExperiment {
         _terms[membership] = _terms[membership].withLastRound(last);
         _roster = last > roster.number() ? roster.withDeparting(member.seat()) : roster.without(member.seat());
         emit MembershipEnded(learner, membership, last);
+    }
+
+    /// @dev Where the ballot of a seat stands in the round's word. With committees drawn from more than 64 learners it
+    /// would be the place in the committee.
+    function _position(uint8 seat) private pure returns (uint8) {
+        return seat;
     }
 
     function _setOrganizer(address to) private {
@@ -577,7 +602,7 @@ contract Experiment is IExperiment {
 
     /// @dev The next seat of the electorate after a seat, cyclically.
     function _seatAfter(uint64 electorate, uint8 seat) private pure returns (uint8) {
-        uint64 above = (electorate >> (seat + 1)) << (seat + 1);
+        uint64 above = electorate & (type(uint64).max << seat << 1);
         return _lowestBit(above != 0 ? above : electorate);
     }
 

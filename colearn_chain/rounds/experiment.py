@@ -89,7 +89,9 @@ class Experiment(State):
             RuleBroken: NotOrganizer; NotActive when there is neither an invitation nor an end to shorten.
         """
         self._check_organizer(call.sender)
-        last = RoundNumber(self.number + 1 if self.is_open else self.number)
+        index = self.latest(learner)
+        begun = index is None or self.memberships[index].first_round <= self.number + 1
+        last = RoundNumber(self.number + 1 if self.is_open and begun else self.number)
         only_invited = learner in self.invited and self.last_round_of(learner) <= last
         ended = self if only_invited else self._ended(learner, last)
         return replace(ended, invited=self.invited - {learner})
@@ -155,7 +157,8 @@ class Experiment(State):
         if self.phase is not Phase.JOINING:
             raise RuleBroken("NotJoining", {"phase": self.phase})
         deadline = self.rules.start_deadline
-        if call.sender != self.organizer and call.now <= deadline:
+        reserved = self.organizer != ZERO_ADDRESS and call.now <= deadline
+        if reserved and call.sender != self.organizer:
             raise RuleBroken("StartReserved", {"caller": call.sender, "startDeadline": deadline})
         learners, least = self.roster.active.bit_count(), self.rules.min_learners
         if learners < least:
@@ -286,8 +289,10 @@ class Experiment(State):
             raise RuleBroken("NotOrganizer", {"caller": sender})
 
     def _check_present(self, learner: Address) -> None:
-        """Its latest membership must reach the last opened round."""
-        if self.latest(learner) is None or self.last_round_of(learner) < self.number:
+        """Its latest membership must reach the last opened round, and not have ended before it began."""
+        index = self.latest(learner)
+        membership = None if index is None else self.memberships[index]
+        if membership is None or membership.last_round < max(self.number, membership.first_round):
             raise RuleBroken("NotMember", {"caller": learner, "round": self.number})
 
     def _check_proposed(self, number: RoundNumber) -> None:

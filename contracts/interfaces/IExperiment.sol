@@ -137,13 +137,14 @@ interface IExperiment {
     error ZeroAddress();
     error AlreadyInvited(address learner);
     error NotInvited(address learner);
-    /// @notice Thrown when an address joins while its membership covers the open, the next or a later round.
+    /// @notice Thrown when an address joins while its membership reaches the open, the next or a later round.
     error AlreadyMember(address learner, uint256 lastRound);
-    /// @notice Thrown when 64 learners are active or announced.
+    /// @notice Thrown when all 64 seats are taken: by learners of the open round, of the next, or announced.
     error NoSeatFree();
     /// @notice Thrown when a joiner's first round would come after the last.
     error TooLateToJoin(uint256 firstRound, uint256 maxRounds);
-    /// @notice Thrown when no membership of the caller covers the round.
+    /// @notice Thrown when no membership of the caller covers the round; for keys, when that of the caller, or of the
+    /// recipient, has ended before the round opened last.
     error NotMember(address caller, uint256 round);
     /// @notice Thrown when a membership that should end has no end to bring forward; lastRound 0: there never was one.
     error NotActive(address learner, uint256 lastRound);
@@ -185,7 +186,7 @@ interface IExperiment {
     function invite(address[] calldata learners_) external;
 
     /// @notice Takes a learner's invitation away and ends its membership, if it has one: with the round after the open
-    /// one, so that it keeps a round of notice; at once when no round is open.
+    /// one, so that it keeps a round of notice; at once when no round is open, or when it has not begun by then.
     function remove(address learner) external;
 
     /// @notice Hands the organizer's role over.
@@ -210,7 +211,8 @@ interface IExperiment {
 
     // ------------------------------------------------------------------------------------------------ rounds
 
-    /// @notice Opens the next round, when none is open: the organizer's call, and anyone's after startDeadline.
+    /// @notice Opens the next round, when none is open: the organizer's call, and anyone's after startDeadline, or once
+    /// the organizer's role was given up.
     function start() external;
 
     /// @notice Announces the caller's update in a fan-in round.
@@ -269,7 +271,7 @@ interface IExperiment {
     /// @notice A round, readable; all zero if it has not been opened.
     function round(uint256 number) external view returns (RoundView memory);
 
-    /// @notice Stored rounds from, from + 1, ...: at most count, none beyond the last that was opened.
+    /// @notice Stored rounds from, from + 1, ...: at most count, none beyond the last that was opened. Round 0 is zero.
     function rounds(uint256 from, uint256 count) external view returns (RoundRecord[] memory);
 
     /// @notice A membership's ballot in a round; None if it has none, or does not cover the round.

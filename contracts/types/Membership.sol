@@ -37,9 +37,7 @@ library MemberLibrary {
 
     /// @notice An invited address that has just joined.
     function joining(uint256 seat_, uint256 first, uint256 membership_) internal pure returns (Member) {
-        return Member.wrap(
-            seat_ | (first << FIRST) | (NO_END << LAST) | (1 << INVITED) | (membership_ << MEMBERSHIP)
-        );
+        return Member.wrap(seat_ | (first << FIRST) | (NO_END << LAST) | (1 << INVITED) | (membership_ << MEMBERSHIP));
     }
 
     function seat(Member self) internal pure returns (uint8) {

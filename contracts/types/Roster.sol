@@ -71,8 +71,6 @@ library RosterLibrary {
     /// @notice The roster once the next round has opened: what was announced moves up by one place.
     function opened(Roster self) internal pure returns (Roster) {
         uint64 next = (self.active() | self.arriving()) & ~self.departing();
-        return Roster.wrap(
-            uint256(next) | ((self.number() + 1) << NUMBER) | (self.accepted() << ACCEPTED)
-        );
+        return Roster.wrap(uint256(next) | ((self.number() + 1) << NUMBER) | (self.accepted() << ACCEPTED));
     }
 }

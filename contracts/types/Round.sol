@@ -77,6 +77,11 @@ library RoundLibrary {
         return Closing(uint8(Round.unwrap(self) >> CLOSING));
     }
 
+    /// @notice Whether this is how the round closed; cheaper than `closing() ==`, like `isAt`.
+    function isClosedBy(Round self, Closing closing_) internal pure returns (bool) {
+        return uint8(Round.unwrap(self) >> CLOSING) == uint8(closing_);
+    }
+
     /// @notice The open window's deadline, or when the round closed.
     function time(Round self) internal pure returns (uint256) {
         return Round.unwrap(self) >> TIME;

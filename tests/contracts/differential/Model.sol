@@ -60,7 +60,9 @@ contract Model is IExperiment {
     }
 
     function remove(address learner) external onlyOrganizer {
-        uint256 last = _isOpen() ? _number + 1 : _number;
+        uint256 latest = _latest(learner);
+        bool begun = latest == _memberships.length || _memberships[latest].firstRound <= _number + 1;
+        uint256 last = _isOpen() && begun ? _number + 1 : _number;
         bool ends = last < _lastRoundOf(learner);
         if (!ends && !_invited[learner]) revert NotActive(learner, _lastRoundOf(learner));
         if (_invited[learner]) {
@@ -128,7 +130,8 @@ contract Model is IExperiment {
     function start() external {
         Phase phase_ = phase();
         if (phase_ != Phase.Joining) revert NotJoining(phase_);
-        if (msg.sender != organizer && block.timestamp <= _rules.startDeadline) {
+        bool reserved = organizer != address(0) && block.timestamp <= _rules.startDeadline;
+        if (reserved && msg.sender != organizer) {
             revert StartReserved(msg.sender, _rules.startDeadline);
         }
         uint256 ready = _countIn(_number + 1);
@@ -295,8 +298,8 @@ contract Model is IExperiment {
             Membership storage m = _memberships[i];
             uint64 bit = uint64(2 ** uint256(m.seat));
             if (_covers(m, _number + 1)) view_.active |= bit;
-            if (m.firstRound == _number + 2 && m.lastRound > _number) view_.arriving |= bit;
-            if (m.lastRound == _number + 1) view_.departing |= bit;
+            if (m.firstRound == _number + 2 && m.lastRound >= m.firstRound) view_.arriving |= bit;
+            if (m.lastRound == _number + 1 && m.lastRound >= m.firstRound) view_.departing |= bit;
         }
         view_.roundWord = _word(_plain[_number]);
         view_.roundDigest = _plain[_number].digest;
@@ -447,7 +450,8 @@ contract Model is IExperiment {
         for (uint8 seat = 0; seat < 64; ++seat) {
             bool taken = _isOpen() && _plain[_number].electorate[seat];
             for (uint256 i = 0; i < _memberships.length && !taken; ++i) {
-                taken = _memberships[i].seat == seat && _memberships[i].lastRound > _number;
+                Membership storage m = _memberships[i];
+                taken = m.seat == seat && m.lastRound > _number && m.lastRound >= m.firstRound;
             }
             if (!taken) return seat;
         }
@@ -467,8 +471,10 @@ contract Model is IExperiment {
     }
 
     function _mustBeLearner(address learner) private view {
-        bool joined = _latest(learner) < _memberships.length;
-        if (!joined || _lastRoundOf(learner) < _number) revert NotMember(learner, _number);
+        uint256 latest = _latest(learner);
+        if (latest == _memberships.length) revert NotMember(learner, _number);
+        Membership storage m = _memberships[latest];
+        if (m.lastRound < _number || m.lastRound < m.firstRound) revert NotMember(learner, _number);
     }
 
     function _seatIn(uint256 number) private view returns (uint8) {

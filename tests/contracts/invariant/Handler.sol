@@ -264,7 +264,7 @@ contract Handler is TestBase {
 
     function _isLearner(address who) private view returns (bool) {
         IExperiment.Snapshot memory s = _of(who);
-        return s.joined && s.lastRound >= s.number;
+        return s.joined && s.lastRound >= s.number && s.lastRound >= s.firstRound;
     }
 
     // -------------------------------------------------------------------------------------------------- helpers

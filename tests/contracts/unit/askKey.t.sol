@@ -38,6 +38,12 @@ contract AskKeyTest is ExperimentTest {
         reverts(learner(1), 1, abi.encodeWithSelector(IExperiment.NotMember.selector, learner(1), 2));
     }
 
+    function test_TheQuestionOfOneWhoseMembershipEndedBeforeItBeganReverts() public {
+        enrol(learner(3));
+        resign(learner(3));
+        reverts(learner(3), 1, abi.encodeWithSelector(IExperiment.NotMember.selector, learner(3), 1));
+    }
+
     function test_AskingWhereNothingWasProposedReverts() public {
         reverts(learner(1), 2, abi.encodeWithSelector(IExperiment.NoProposal.selector, 2));
     }

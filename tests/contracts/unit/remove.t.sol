@@ -67,10 +67,21 @@ contract RemoveTest is ExperimentTest {
         enrol(learner(4));
         remove(learner(4));
         assertEq(experiment.snapshot(learner(4)).firstRound, 3, "first round");
-        assertEq(lastRoundOf(learner(4)), 2, "last round");
+        assertEq(lastRoundOf(learner(4)), 1, "last round");
         lapse(1);
         lapse(2);
         assertEq(experiment.round(3).electorate, 15, "electorate");
+    }
+
+    function test_ARemovedNewcomersSeatIsFreeAtOnce() public {
+        enrol(learner(4));
+        uint8 seat = experiment.snapshot(learner(4)).seat;
+        remove(learner(4));
+        enrol(learner(5));
+        assertEq(experiment.snapshot(learner(5)).seat, seat, "seat");
+        lapse(1);
+        lapse(2);
+        assertEq(experiment.round(3).electorate, 15 | (1 << seat), "electorate");
     }
 
     function test_RemovalBeforeTheFirstRoundIsAtOnce() public {

@@ -47,6 +47,14 @@ contract StartTest is ExperimentTest {
         assertPhase(IExperiment.Phase.Proposing);
     }
 
+    function test_AStrangersStartOpensTheRoundOnceTheRoleIsGivenUp() public {
+        vm.prank(ORGANIZER);
+        experiment.renounceOrganizer();
+        vm.prank(STRANGER);
+        experiment.start();
+        assertPhase(IExperiment.Phase.Proposing);
+    }
+
     function test_StartingWithTooFewLearnersReverts() public {
         resign(learner(0));
         resign(learner(2));
