@@ -174,7 +174,8 @@ def _run(command: Sequence[str]) -> tuple[float, float]:
 def measure_all(learners: int, rounds: int) -> list[Result]:
     """Play on every kind of node that is there."""
     from colearn_chain.chain import embedded_chain
-    from colearn_chain.testing.chain import anvil_chain, find_anvil
+    from colearn_chain.chain.devnet import find_anvil
+    from colearn_chain.testing.chain import anvil_chain
 
     results = [measure("eth-tester", embedded_chain, learners, rounds)]
     anvil = find_anvil()

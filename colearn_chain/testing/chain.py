@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import threading
 from collections import Counter, defaultdict, deque
 from enum import Enum, auto
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from requests.exceptions import ConnectionError as Unreachable
@@ -155,12 +153,6 @@ class AnvilChain:
         """
         self.node.request("evm_setNextBlockTimestamp", hex(timestamp))
         self.node.request("evm_mine")
-
-
-def find_anvil() -> str | None:
-    """Return where anvil is, on the PATH or below the working directory where npm puts it; None: nowhere."""
-    local = Path("node_modules/.bin/anvil")
-    return shutil.which("anvil") or (str(local) if local.exists() else None)
 
 
 @contextlib.contextmanager

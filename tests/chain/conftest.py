@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from colearn_chain.chain import Account, embedded_chain
-from colearn_chain.testing.chain import Chain, anvil_chain, find_anvil
+from colearn_chain.chain.devnet import find_anvil
+from colearn_chain.testing.chain import Chain, anvil_chain
 from colearn_chain.testing.experiments import ACCOUNTS, Wire, World, new_wire, new_world
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
 from colearn_agents.cli.history import connect, show_history
 from colearn_chain.chain import embedded_chain
+from colearn_chain.chain.devnet import find_anvil
 from colearn_chain.errors import ChainError, ConfigError
 from colearn_chain.rounds import Ballot
 from colearn_chain.storage import cid_of
-from colearn_chain.testing.chain import anvil_chain, find_anvil
+from colearn_chain.testing.chain import anvil_chain
 from colearn_chain.testing.doors import open_to_the_network
 from colearn_chain.testing.experiments import ACCOUNTS, World, new_world
 from colearn_chain.types import Digest, RoundNumber

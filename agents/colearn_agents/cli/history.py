@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
+from colearn_agents.cli.addresses import checked_address
 from colearn_agents.cli.output import console
 from colearn_agents.live import ballots_heading, ballots_text, legend, outcome_text
-from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import Closing
 from colearn_chain.storage import cid_of
-from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest
+from colearn_chain.types import NO_DIGEST, NO_END, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,18 +41,7 @@ def connect(url: str, address: str) -> ExperimentContract:
     from colearn_chain.chain.contract import ExperimentContract  # noqa: PLC0415 - likewise
     from colearn_chain.chain.node import Node  # noqa: PLC0415 - likewise
 
-    return ExperimentContract(Node.connect(url), _checked_address(address))
-
-
-def _checked_address(text: str) -> Address:
-    from eth_utils.address import is_hex_address, to_checksum_address  # noqa: PLC0415 - 0.1 s of CPU
-
-    # capitals are a checksum (EIP-55) unless there are none
-    if not is_hex_address(text) or text not in {text.lower(), to_checksum_address(text)}:
-        raise ConfigError(
-            f"{text!r} is no address: 0x and 40 hex digits, capitals as in its checksum or none"
-        )
-    return Address(to_checksum_address(text))
+    return ExperimentContract(Node.connect(url), checked_address(address))
 
 
 def show_history(contract: ExperimentContract, *, as_json: bool) -> None:
