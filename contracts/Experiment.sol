@@ -220,7 +220,7 @@ contract Experiment is IExperiment {
     }
 
     /// @inheritdoc IExperiment
-    function castVote(uint256 number, bytes32 digest, uint8 ballot) external {
+    function castBallot(uint256 number, bytes32 digest, uint8 ballot) external {
         Round current = _requireVoting(number);
         uint8 seat = _requireMember(number);
         if (!COUNT_PROPOSER && seat == current.proposer()) revert ProposerHasNoBallot(msg.sender, number);
@@ -234,7 +234,7 @@ contract Experiment is IExperiment {
     }
 
     /// @inheritdoc IExperiment
-    function castVotes(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
+    function castBallots(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
         external
         returns (uint256 counted)
     {

@@ -104,7 +104,7 @@ def deployment(code: int) -> int:
 def rows(code: int) -> list[Call]:
     """Return the table's rows; the contract has so many bytes of code."""
     propose = call("propose(uint256,bytes32)", 3, MODEL) + READ + CHANGE + NEW + log(3, 2)
-    ballot = call("castVote(uint256,bytes32,uint8)", 3, MODEL, 1)
+    ballot = call("castBallot(uint256,bytes32,uint8)", 3, MODEL, 1)
     vote = ballot + CHANGE + VOTE
     last = ballot + CLOSING + VOTE
     joined = 4 * CHANGE + READ + NEW + log(3, 3)

@@ -239,9 +239,9 @@ class LearnerAgent:
         if isinstance(judged, Wait):
             return judged
         ballot = Ballot(judged.ballot)
-        receipt = self._contract.cast_vote(self._sender, number, digest, ballot)
+        receipt = self._contract.cast_ballot(self._sender, number, digest, ballot)
         self._observe(events.Voted(round=number, learner=self.address, digest=digest, ballot=ballot))
-        self._sent("castVote", number, receipt, digest)
+        self._sent("castBallot", number, receipt, digest)
         return action
 
     def _judge(self, snapshot: Snapshot, lack: _Hindrance | None) -> Judged | Wait:

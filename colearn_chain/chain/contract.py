@@ -146,18 +146,18 @@ class ExperimentContract:
         """Close the round as Skipped and open the next: its proposer's call, until the deadline."""
         return self._write(sender, "passTurn", number)
 
-    def cast_vote(self, sender: Sender, number: RoundNumber, digest: Digest, ballot: Ballot) -> Receipt:
+    def cast_ballot(self, sender: Sender, number: RoundNumber, digest: Digest, ballot: Ballot) -> Receipt:
         """Cast the sender's one ballot on a digest, until the deadline; the last ballot closes the round."""
-        return self._write(sender, "castVote", number, digest, int(ballot))
+        return self._write(sender, "castBallot", number, digest, int(ballot))
 
-    def cast_votes(
+    def cast_ballots(
         self, sender: Sender, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
     ) -> Receipt:
         """Cast ballots that their learners signed: anyone's call, until the deadline.
 
         Each that cannot be counted is skipped with a ``BallotSkipped`` event and spoils no other.
         """
-        return self._write(sender, "castVotes", number, digest, by_ballot(signed))
+        return self._write(sender, "castBallots", number, digest, by_ballot(signed))
 
     def advance(self, sender: Sender, number: RoundNumber) -> Receipt:
         """Close a round whose window has run out: anyone's call, after the deadline."""

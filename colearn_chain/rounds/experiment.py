@@ -2,7 +2,7 @@
 
 Each method is one of the contract's functions. It returns the experiment after the call, or raises RuleBroken
 with the name and the values of the contract's custom error; the experiment it was called on stays as it is.
-``cast_votes`` alone returns more: what became of each ballot, which the contract tells by events.
+``cast_ballots`` alone returns more: what became of each ballot, which the contract tells by events.
 """
 
 from __future__ import annotations
@@ -178,15 +178,15 @@ class Experiment(State):
         """Close the round as Skipped. Raises as ``RoundAt.pass_turn``."""
         return self._with(self._at(number, call.now).pass_turn(self._caller(call.sender)), call.now)
 
-    def cast_vote(self, call: Call, number: RoundNumber, digest: Digest, ballot: int) -> Experiment:
-        """Cast the caller's one ballot. Raises as ``RoundAt.cast_vote``."""
-        voted = self._at(number, call.now).cast_vote(self._caller(call.sender), digest, ballot)
+    def cast_ballot(self, call: Call, number: RoundNumber, digest: Digest, ballot: int) -> Experiment:
+        """Cast the caller's one ballot. Raises as ``RoundAt.cast_ballot``."""
+        voted = self._at(number, call.now).cast_ballot(self._caller(call.sender), digest, ballot)
         return self._with(voted, call.now)
 
-    def cast_votes(
+    def cast_ballots(
         self, call: Call, number: RoundNumber, digest: Digest, signers: Sequence[Sequence[Address | None]]
     ) -> tuple[Experiment, tuple[Judged, ...]]:
-        """Cast ballots that their learners signed, whoever brings them. Raises as ``RoundAt.cast_votes``.
+        """Cast ballots that their learners signed, whoever brings them. Raises as ``RoundAt.cast_ballots``.
 
         Args:
             call: the sender is of no meaning.
@@ -204,7 +204,7 @@ class Experiment(State):
             for kind, pile in zip(kinds, signers, strict=True)
             for signer in pile
         ]
-        voted, judged = self._at(number, call.now).cast_votes(digest, ballots)
+        voted, judged = self._at(number, call.now).cast_ballots(digest, ballots)
         return self._with(voted, call.now), judged
 
     def advance(self, call: Call, number: RoundNumber) -> Experiment:

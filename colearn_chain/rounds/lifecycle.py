@@ -31,8 +31,8 @@ class Event(Enum):
     CONTRIBUTE = "contribute"
     PROPOSE = "propose"
     PASS_TURN = "passTurn"  # noqa: S105 - a turn, not a password
-    CAST_VOTE = "castVote"
-    CAST_VOTES = "castVotes"
+    CAST_BALLOT = "castBallot"
+    CAST_BALLOTS = "castBallots"
     ADVANCE = "advance"
 
 
@@ -56,8 +56,8 @@ TABLE: Mapping[tuple[Status, Event], tuple[Standing, ...]] = MappingProxyType(
         (Status.PROPOSING, Event.PROPOSE): (_VOTING,),
         (Status.PROPOSING, Event.PASS_TURN): ((Status.SKIPPED, Closing.PASSED),),
         (Status.PROPOSING, Event.ADVANCE): ((Status.SKIPPED, Closing.DEADLINE),),
-        (Status.VOTING, Event.CAST_VOTE): _VOTED,
-        (Status.VOTING, Event.CAST_VOTES): _VOTED,
+        (Status.VOTING, Event.CAST_BALLOT): _VOTED,
+        (Status.VOTING, Event.CAST_BALLOTS): _VOTED,
         (Status.VOTING, Event.ADVANCE): (
             (Status.ACCEPTED, Closing.DEADLINE),
             (Status.REJECTED, Closing.DEADLINE),
@@ -72,7 +72,7 @@ ENDINGS: frozenset[Standing] = frozenset(
 """All the ways in which a round can end."""
 
 _REFUSALS = MappingProxyType(
-    {Event.CAST_VOTE: "NotVoting", Event.CAST_VOTES: "NotVoting", Event.ADVANCE: "NotOpen"}
+    {Event.CAST_BALLOT: "NotVoting", Event.CAST_BALLOTS: "NotVoting", Event.ADVANCE: "NotOpen"}
 )
 
 
@@ -194,14 +194,14 @@ class RoundAt:
         self._check_proposer(caller)
         return _moved(self.round, Event.PASS_TURN, (Status.SKIPPED, Closing.PASSED), self.now)
 
-    def cast_vote(self, caller: Caller, digest: Digest, ballot: int) -> Round:
+    def cast_ballot(self, caller: Caller, digest: Digest, ballot: int) -> Round:
         """Cast the caller's ballot, and close the round if that completes it or makes its outcome certain.
 
         Raises:
             RuleBroken: NotVoting, DeadlinePassed, NotMember, ProposerHasNoBallot, DigestMismatch,
                 InvalidBallot or AlreadyVoted.
         """
-        self._allow(Event.CAST_VOTE)
+        self._allow(Event.CAST_BALLOT)
         self._check_window()
         seat = self._voter(caller)
         self._check_proposed(digest)
@@ -212,9 +212,9 @@ class RoundAt:
             raise RuleBroken(
                 "AlreadyVoted", {"learner": caller.address, "round": self.number, "ballot": cast}
             )
-        return self._settled(self.round.with_ballot(seat, Ballot(ballot)), Event.CAST_VOTE)
+        return self._settled(self.round.with_ballot(seat, Ballot(ballot)), Event.CAST_BALLOT)
 
-    def cast_votes(
+    def cast_ballots(
         self, digest: Digest, ballots: Iterable[tuple[Ballot, Caller | None]]
     ) -> tuple[Round, tuple[Judged, ...]]:
         """Cast ballots that others signed; whether they close the round is asked once, after the last.
@@ -229,14 +229,14 @@ class RoundAt:
         Raises:
             RuleBroken: NotVoting, DeadlinePassed or DigestMismatch; no ballot can break a rule by itself.
         """
-        self._allow(Event.CAST_VOTES)
+        self._allow(Event.CAST_BALLOTS)
         self._check_window()
         self._check_proposed(digest)
         voted, judged = self.round, []
         for ballot, signer in ballots:
             voted, skip = self._counted(voted, ballot, signer)
             judged.append(Judged(signer.address if signer else None, ballot, skip))
-        return self._settled(voted, Event.CAST_VOTES), tuple(judged)
+        return self._settled(voted, Event.CAST_BALLOTS), tuple(judged)
 
     def advance(self) -> Round:
         """Close the round, since its window has run out.

@@ -52,7 +52,7 @@ class Referee(Protocol):
             RuleBroken: it refuses; nothing was changed.
         """
 
-    def cast_votes(
+    def cast_ballots(
         self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
     ) -> tuple[Judged, ...]:
         """Cast signed ballots; what became of each, approvals first, then rejections, then unavailables.
@@ -102,7 +102,7 @@ def batch_refusal(
     Raises:
         AssertionError: the batch was taken, or changed something although it was refused.
     """
-    return _refusal(referee, lambda: referee.cast_votes(READER, now, number, digest, signed))
+    return _refusal(referee, lambda: referee.cast_ballots(READER, now, number, digest, signed))
 
 
 def _refusal(referee: Referee, attempt: Callable[[], object]) -> tuple[str, dict[str, Any]]:
@@ -135,7 +135,7 @@ class ModelReferee:
         method = getattr(self._experiment, re.sub("([A-Z])", r"_\1", function).lower())
         self._experiment = method(Call(sender, Timestamp(now)), *arguments)
 
-    def cast_votes(
+    def cast_ballots(
         self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
     ) -> tuple[Judged, ...]:
         """See ``Referee``."""
@@ -143,7 +143,7 @@ class ModelReferee:
             (each.ballot, recover_signer(each, self._domain, number, digest)) for each in signed
         )
         call = Call(sender, Timestamp(now))
-        self._experiment, judged = self._experiment.cast_votes(call, number, digest, signers)
+        self._experiment, judged = self._experiment.cast_ballots(call, number, digest, signers)
         return judged
 
     def domain_separator(self) -> bytes:
@@ -198,19 +198,19 @@ class ContractReferee:
         except Reverted as reverted:
             raise _rule_broken(reverted) from reverted
 
-    def cast_votes(
+    def cast_ballots(
         self, sender: Address, now: int, number: RoundNumber, digest: Digest, signed: Sequence[SignedBallot]
     ) -> tuple[Judged, ...]:
         """See ``Referee``."""
         interface = experiment_interface()
-        data = interface.encode_call("castVotes", number, digest, by_ballot(signed))
+        data = interface.encode_call("castBallots", number, digest, by_ballot(signed))
         try:
             answer, logs = self._contract.tell(sender, now, data)
         except Reverted as reverted:
             raise _rule_broken(reverted) from reverted
         events = [interface.decode_event(*log) for log in logs]
         judged = tuple(_judged(event) for event in events if event and event.name in _OF_BALLOTS)
-        (counted,) = interface.decode_answer("castVotes", answer)
+        (counted,) = interface.decode_answer("castBallots", answer)
         if counted != sum(each.skip is None for each in judged):
             raise AssertionError(f"the contract says that {counted} were counted, its events: {judged}")
         return judged

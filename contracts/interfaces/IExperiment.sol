@@ -225,13 +225,13 @@ interface IExperiment {
     function passTurn(uint256 number) external;
 
     /// @notice Casts the caller's one ballot on a digest; the ballot that completes the round closes it.
-    function castVote(uint256 number, bytes32 digest, uint8 ballot) external;
+    function castBallot(uint256 number, bytes32 digest, uint8 ballot) external;
 
     /// @notice Casts ballots that their learners signed (EIP-712 `Ballot(uint256 round,bytes32 digest,uint8 ballot)`),
     /// whoever brings them. Each that cannot be counted is skipped with an event and spoils no other.
     /// @param signatures under approvals, rejections and unavailables, in this order
     /// @return counted how many were counted
-    function castVotes(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
+    function castBallots(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
         external
         returns (uint256 counted);
 

@@ -270,7 +270,7 @@ def accepted_without(table: Table, absent: int) -> None:
     table.propose(0, digest)
     number = table.snapshot().number
     for index in {1, 2, 3} - {absent}:
-        table.contract.cast_vote(table.founding.members[index], number, digest, Ballot.APPROVE)
+        table.contract.cast_ballot(table.founding.members[index], number, digest, Ballot.APPROVE)
     table.pass_deadline()
     table.contract.advance(table.founding.members[0], number)
     assert table.round(number).status is Status.ACCEPTED
@@ -318,7 +318,7 @@ def test_a_malformed_model_that_was_accepted_is_not_adopted(sit_down: Callable[.
     digest = not_a_number(table)
     table.propose(0, digest)
     for index in (1, 2):
-        table.contract.cast_vote(table.founding.members[index], 1, digest, Ballot.APPROVE)
+        table.contract.cast_ballot(table.founding.members[index], 1, digest, Ballot.APPROVE)
     agent.step()
     assert table.round(1).status is Status.ACCEPTED
     table.propose(1, honest(table, table.claim(1)))
@@ -336,7 +336,7 @@ def test_the_next_good_model_is_adopted_after_one_that_was_missing(sit_down: Cal
     digest = honest(table, table.claim(1))
     table.propose(1, digest)
     for index in (0, 2):
-        table.contract.cast_vote(table.founding.members[index], 2, digest, Ballot.APPROVE)
+        table.contract.cast_ballot(table.founding.members[index], 2, digest, Ballot.APPROVE)
     table.pass_deadline()
     agent.step()
     assert table.snapshot().phase is Phase.PROPOSING
@@ -352,7 +352,7 @@ def test_the_last_model_is_waited_for(sit_down: Callable[..., Table]) -> None:
     digest = table.round(1).digest
     files = files_of(table, digest)
     table.storage.drop(digest)
-    table.contract.cast_vote(table.founding.members[2], 1, digest, Ballot.APPROVE)
+    table.contract.cast_ballot(table.founding.members[2], 1, digest, Ballot.APPROVE)
     assert isinstance(agent.step(), Wait)
     table.storage.plant(digest, files)
     table.settle(agent)
@@ -367,7 +367,7 @@ def test_a_voter_does_not_look_at_others_ballots(table: Table, other: Ballot) ->
     agent.step()
     digest = honest(table)
     table.propose(0, digest)
-    table.contract.cast_vote(table.founding.members[2], 1, digest, other)
+    table.contract.cast_ballot(table.founding.members[2], 1, digest, other)
     agent.step()
     assert table.ballots(1)[1] is Ballot.APPROVE
 

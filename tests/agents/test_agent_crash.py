@@ -283,7 +283,7 @@ def test_two_agents_of_one_learner_vote_once(table: Table) -> None:
     snapshot = table.contract.snapshot(table.addresses[1])
     assert isinstance(first.step(), Vote)
     with pytest.raises(ContractReverted, match="AlreadyVoted"):
-        table.contract.cast_vote(table.founding.members[1], 1, snapshot.round_digest, Ballot.REJECT)
+        table.contract.cast_ballot(table.founding.members[1], 1, snapshot.round_digest, Ballot.REJECT)
     assert isinstance(second.step(), Wait)
     assert table.ballots(1)[1] is Ballot.APPROVE
 

@@ -34,7 +34,7 @@ def play_accepted(world: World, number: int) -> None:
     proposer = 1 + (number - 1) % 3
     world.contract.propose(world.senders[proposer], RoundNumber(number), DIGEST)
     for voter in {1, 2, 3} - {proposer}:
-        world.contract.cast_vote(world.senders[voter], RoundNumber(number), DIGEST, Ballot.APPROVE)
+        world.contract.cast_ballot(world.senders[voter], RoundNumber(number), DIGEST, Ballot.APPROVE)
 
 
 def test_history_before_the_first_round_is_empty(world: World) -> None:
@@ -63,7 +63,7 @@ def test_silent_voters_are_on_record_as_none(world: World) -> None:
     """A voter that let the window run out is listed, since it could have voted."""
     world.contract.start(world.senders[0])
     world.contract.propose(world.senders[1], RoundNumber(1), DIGEST)
-    world.contract.cast_vote(world.senders[2], RoundNumber(1), DIGEST, Ballot.REJECT)
+    world.contract.cast_ballot(world.senders[2], RoundNumber(1), DIGEST, Ballot.REJECT)
     world.chain.advance_to(world.chain.now() + world.rules.voting_window + 1)
     world.contract.advance(world.senders[5], RoundNumber(1))
     (closed,) = history_document(read_history(world.contract))["rounds"]

@@ -83,7 +83,7 @@ def accept(world: World, number: int, digest: Digest) -> None:
     proposer = 1 + (number - 1) % 3
     world.contract.propose(world.senders[proposer], RoundNumber(number), digest)
     for voter in {1, 2, 3} - {proposer}:
-        world.contract.cast_vote(world.senders[voter], RoundNumber(number), digest, Ballot.APPROVE)
+        world.contract.cast_ballot(world.senders[voter], RoundNumber(number), digest, Ballot.APPROVE)
 
 
 def card_of(world: World) -> Card:

@@ -120,7 +120,17 @@ def test_events_come_in_the_order_of_what_happened(tmp_path: Path) -> None:
         + ["Stopped"] * 3
     )
     calls = [event.call for event in told if isinstance(event, events.Sent)]
-    assert calls == ["deploy", "invite", "join", "join", "join", "start", "propose", "castVote", "castVote"]
+    assert calls == [
+        "deploy",
+        "invite",
+        "join",
+        "join",
+        "join",
+        "start",
+        "propose",
+        "castBallot",
+        "castBallot",
+    ]
     senders = [event.learner for event in told if isinstance(event, events.Sent)]
     assert senders[:2] == [group.organizer] * 2
     assert all(event.gas_used > 21_000 for event in told if isinstance(event, events.Sent))

@@ -269,7 +269,7 @@ def test_effort_adds_up_gas_by_party_and_by_round() -> None:
             events.Sent(
                 round=RoundNumber(number),
                 learner=learner,
-                call="castVote",
+                call="castBallot",
                 transaction_hash="0x",
                 gas_used=gas,
                 closed_round=False,

@@ -160,7 +160,7 @@ def play(world: World) -> None:
     world.contract.start(organizer)
     world.contract.propose(learners[0], RoundNumber(1), MODEL)
     for learner in learners[1:]:
-        world.contract.cast_vote(learner, RoundNumber(1), MODEL, Ballot.APPROVE)
+        world.contract.cast_ballot(learner, RoundNumber(1), MODEL, Ballot.APPROVE)
 
 
 def test_releases_that_are_damaged_or_not_there(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def play(world: World, rounds: int, ballot: Ballot = Ballot.APPROVE) -> None:
         proposer = 1 + seen.round.proposer
         world.contract.propose(world.senders[proposer], seen.number, MODEL)
         for party in {1, 2, 3} - {proposer}:
-            world.contract.cast_vote(world.senders[party], seen.number, MODEL, ballot)
+            world.contract.cast_ballot(world.senders[party], seen.number, MODEL, ballot)
 
 
 def started(world: World) -> World:
@@ -132,7 +132,7 @@ def test_a_round_reads_the_same_from_its_word_and_from_its_view(world: World) ->
     for sender, ballot in zip(
         world.senders[1:5], [Ballot.APPROVE, Ballot.REJECT, Ballot.UNAVAILABLE, Ballot.APPROVE], strict=True
     ):
-        five.cast_vote(sender, ONE, MODEL, ballot)
+        five.cast_ballot(sender, ONE, MODEL, ballot)
     assert [five.round(ONE)] == five.rounds(1, 1)
     assert [five.ballot_of(ONE, membership) for membership in range(6)] == [1, 2, 3, 1, 0, 0]
 
@@ -145,9 +145,9 @@ def test_events_are_decoded(world: World) -> None:
     assert told(proposed)["Proposed"]["proposer"] == world.addresses[1]
     assert proposed.succeeded
     assert proposed.gas_used > 21_000
-    first = told(world.contract.cast_vote(world.senders[2], ONE, MODEL, Ballot.UNAVAILABLE))
+    first = told(world.contract.cast_ballot(world.senders[2], ONE, MODEL, Ballot.UNAVAILABLE))
     assert first == {"Voted": {"round": 1, "learner": world.addresses[2], "ballot": Ballot.UNAVAILABLE}}
-    last = told(world.contract.cast_vote(world.senders[3], ONE, MODEL, Ballot.APPROVE))
+    last = told(world.contract.cast_ballot(world.senders[3], ONE, MODEL, Ballot.APPROVE))
     assert set(last) == {"Voted", "RoundClosed", "RoundOpened"}
     assert last["RoundClosed"] == {
         "round": 1,
@@ -210,7 +210,7 @@ def test_signed_ballots_in_a_batch(world: World) -> None:
     contract.propose(world.senders[1], ONE, MODEL)
     domain = contract.domain_separator()
     batch = [sign_ballot(ACCOUNTS[party], domain, ONE, MODEL, Ballot.APPROVE) for party in (1, 2, 5, 3)]
-    receipt = contract.cast_votes(world.senders[6], ONE, MODEL, batch)
+    receipt = contract.cast_ballots(world.senders[6], ONE, MODEL, batch)
     skipped = [event.values["reason"] for event in receipt.events if event.name == "BallotSkipped"]
     assert skipped == [Skip.NO_BALLOT, Skip.NOT_MEMBER]
     assert contract.round(ONE).status is Status.ACCEPTED
@@ -220,7 +220,7 @@ def test_a_signed_ballot_for_nothing(world: World) -> None:
     """A ballot that is none of the three is refused here: the contract has no place for it."""
     empty = sign_ballot(ACCOUNTS[2], bytes(32), ONE, MODEL, Ballot.NONE)
     with pytest.raises(ConfigError, match="no ballot that can be cast"):
-        world.contract.cast_votes(world.senders[6], ONE, MODEL, [empty])
+        world.contract.cast_ballots(world.senders[6], ONE, MODEL, [empty])
 
 
 @pytest.mark.parametrize("page", [1, 2, 500])

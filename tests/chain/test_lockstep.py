@@ -71,7 +71,7 @@ AnyCall = tuple[str, Address, list[Any]]
 def any_call(chance: Random, current: int) -> AnyCall:
     """A call by somebody that may make it or not, with arguments that are right or wrong.
 
-    The ballots of a ``castVotes`` are left out: they take time to sign.
+    The ballots of a ``castBallots`` are left out: they take time to sign.
     Drawn from a seed: what Hypothesis itself draws is too much alike for runs to get far.
     """
     person, other = chance.choice(PEOPLE), chance.choice(PEOPLE)
@@ -93,8 +93,8 @@ def any_call(chance: Random, current: int) -> AnyCall:
         (2, ("passTurn", person, [number])),
         (2, ("advance", person, [number])),
         (2, ("askKey", person, [number])),
-        (8, ("castVote", person, [number, digest, chance.randrange(5)])),
-        (6, ("castVotes", person, [number, digest])),
+        (8, ("castBallot", person, [number, digest, chance.randrange(5)])),
+        (6, ("castBallots", person, [number, digest])),
         (3, ("shareKey", person, [number, other, bytes(chance.choice([0, 1, 80, 256, 257]))])),
     ]
     weights, drawn = [weight for weight, _ in calls], [call for _, call in calls]
@@ -203,8 +203,8 @@ class Lockstep(RuleBasedStateMachine):
         arguments: tuple[Any, ...],
     ) -> tuple[str, dict[str, Any]] | tuple[Judged, ...] | None:
         try:
-            if function == "castVotes":
-                return referee.cast_votes(sender, self.now, *arguments)
+            if function == "castBallots":
+                return referee.cast_ballots(sender, self.now, *arguments)
             referee.call(function, sender, self.now, *arguments)
         except RuleBroken as broken:
             return broken.name, broken.values
@@ -230,7 +230,7 @@ class Lockstep(RuleBasedStateMachine):
 
     def _disturb(self, chance: Random) -> None:
         function, sender, arguments = any_call(chance, self.seen.number)
-        if function == "castVotes":
+        if function == "castBallots":
             arguments.append(self._occasion(*arguments).any_batch(chance))
         self.both(function, sender, *arguments)
         organizer = self.model.organizer()
@@ -275,10 +275,10 @@ class Lockstep(RuleBasedStateMachine):
             occasion = self._occasion(number, digest)
             batch = occasion.any_batch(chance) + [occasion.signed_by(voter, chance) for voter in voters]
             chance.shuffle(batch)
-            self.both("castVotes", chance.choice(PEOPLE), number, digest, batch)
+            self.both("castBallots", chance.choice(PEOPLE), number, digest, batch)
             return
         for voter in voters:
-            self.both("castVote", voter, number, digest, chance.choice([1, 1, 2, 3]))
+            self.both("castBallot", voter, number, digest, chance.choice([1, 1, 2, 3]))
 
     def _occasion(self, number: RoundNumber, digest: Digest) -> Occasion:
         return Occasion(self.contract.chain_id, self.contract.address, number, digest)

@@ -151,7 +151,7 @@ PROPOSING = [
     ),
     Attempt(
         "voting before there is a proposal",
-        lambda w: w.contract.cast_vote(w.senders[2], ONE, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[2], ONE, MODEL, Ballot.APPROVE),
         "NotVoting",
         lambda _: {"round": 1, "status": Status.PROPOSING},
     ),
@@ -160,31 +160,31 @@ PROPOSING = [
 VOTING = [
     Attempt(
         "a ballot on another digest",
-        lambda w: w.contract.cast_vote(w.senders[3], ONE, OTHER, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[3], ONE, OTHER, Ballot.APPROVE),
         "DigestMismatch",
         lambda _: {"round": 1, "given": OTHER, "proposed": MODEL},
     ),
     Attempt(
         "an empty ballot",
-        lambda w: w.contract.cast_vote(w.senders[3], ONE, MODEL, Ballot.NONE),
+        lambda w: w.contract.cast_ballot(w.senders[3], ONE, MODEL, Ballot.NONE),
         "InvalidBallot",
         lambda _: {"ballot": 0},
     ),
     Attempt(
         "voting twice",
-        lambda w: w.contract.cast_vote(w.senders[2], ONE, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[2], ONE, MODEL, Ballot.APPROVE),
         "AlreadyVoted",
         lambda w: {"learner": w.addresses[2], "round": 1, "ballot": Ballot.REJECT},
     ),
     Attempt(
         "the proposer votes",
-        lambda w: w.contract.cast_vote(w.senders[1], ONE, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[1], ONE, MODEL, Ballot.APPROVE),
         "ProposerHasNoBallot",
         lambda w: {"learner": w.addresses[1], "round": 1},
     ),
     Attempt(
         "a stranger votes",
-        lambda w: w.contract.cast_vote(w.senders[5], ONE, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[5], ONE, MODEL, Ballot.APPROVE),
         "NotMember",
         lambda w: {"caller": w.addresses[5], "round": 1},
     ),
@@ -196,7 +196,7 @@ VOTING = [
     ),
     Attempt(
         "a ballot on a round to come",
-        lambda w: w.contract.cast_vote(w.senders[3], TWO, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[3], TWO, MODEL, Ballot.APPROVE),
         "NotVoting",
         lambda _: {"round": 2, "status": Status.NONE},
     ),
@@ -223,7 +223,7 @@ VOTING = [
 LATE = [
     Attempt(
         "a ballot after the deadline",
-        lambda w: w.contract.cast_vote(w.senders[3], ONE, MODEL, Ballot.APPROVE),
+        lambda w: w.contract.cast_ballot(w.senders[3], ONE, MODEL, Ballot.APPROVE),
         "DeadlinePassed",
         lambda w: {"round": 1, "deadline": w.contract.round(ONE).time},
     )
@@ -266,7 +266,7 @@ def proposing(world: World) -> World:
 def voting(world: World) -> World:
     """Round 1 is voted on, and party 2 has rejected."""
     proposing(world).contract.propose(world.senders[1], ONE, MODEL)
-    world.contract.cast_vote(world.senders[2], ONE, MODEL, Ballot.REJECT)
+    world.contract.cast_ballot(world.senders[2], ONE, MODEL, Ballot.REJECT)
     return world
 
 

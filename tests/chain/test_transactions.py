@@ -241,8 +241,8 @@ def test_the_ballot_that_turns_out_to_be_the_last(wire: Wire) -> None:
     """A ballot estimated as one of many has gas enough to close the round and open the next."""
     contract, (_, proposer, middle, last, *_) = wire.world.contract, wire.world.senders
     contract.propose(proposer, ONE, MODEL)
-    one_of_many = contract.cast_vote(middle, ONE, MODEL, Ballot.APPROVE).gas_used
-    closing = contract.cast_vote(last, ONE, MODEL, Ballot.APPROVE).gas_used
+    one_of_many = contract.cast_ballot(middle, ONE, MODEL, Ballot.APPROVE).gas_used
+    closing = contract.cast_ballot(last, ONE, MODEL, Ballot.APPROVE).gas_used
     assert one_of_many < closing < one_of_many + GAS_MARGIN // 2
 
 

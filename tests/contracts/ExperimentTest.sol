@@ -128,7 +128,7 @@ abstract contract ExperimentTest is TestBase {
     function vote(uint256 number, address someone, Ballot ballot) internal {
         bytes32 digest = experiment.round(number).digest;
         vm.prank(someone);
-        experiment.castVote(number, digest, uint8(ballot));
+        experiment.castBallot(number, digest, uint8(ballot));
     }
 
     /// @dev Lets the open window run out and closes the round.

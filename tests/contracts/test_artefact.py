@@ -81,7 +81,7 @@ def test_the_artefact_has_the_calls_of_the_interface() -> None:
     expected = {
         ("constructor", None),
         ("function", "propose"),
-        ("function", "castVote"),
+        ("function", "castBallot"),
         ("function", "snapshot"),
         ("event", "RoundClosed"),
         ("error", "DeadlinePassed"),

@@ -65,11 +65,11 @@ def played() -> Experiment:
     experiment = deployed(DEPLOYMENT).invite(by(organizer, 0), [ANN, BOB, CYD])
     experiment = experiment.join(by(ANN, 0), bytes(32)).join(by(BOB, 0), b"\x09" * 32)
     experiment = experiment.start(by(organizer, 0)).join(by(CYD, 1), bytes(32))
-    experiment = experiment.propose(by(ANN, 10), ONE, MODEL).cast_vote(
+    experiment = experiment.propose(by(ANN, 10), ONE, MODEL).cast_ballot(
         by(BOB, 20), ONE, MODEL, Ballot.APPROVE
     )
     experiment = experiment.pass_turn(by(BOB, 30), TWO).propose(by(CYD, 40), THREE, WORSE)
-    experiment = experiment.cast_vote(by(ANN, 50), THREE, WORSE, Ballot.UNAVAILABLE).resign(by(BOB, 60))
+    experiment = experiment.cast_ballot(by(ANN, 50), THREE, WORSE, Ballot.UNAVAILABLE).resign(by(BOB, 60))
     return experiment.advance(by(ANN, 95), THREE)
 
 

@@ -51,7 +51,7 @@ def played() -> Any:
     for number, (proposer, voter) in enumerate(turns, start=1):
         ballot = Ballot.APPROVE if number < 3 else Ballot.REJECT
         experiment = experiment.propose(Call(proposer, now), RoundNumber(number), MODEL)
-        experiment = experiment.cast_vote(Call(voter, now), RoundNumber(number), MODEL, ballot)
+        experiment = experiment.cast_ballot(Call(voter, now), RoundNumber(number), MODEL, ballot)
     return experiment
 
 

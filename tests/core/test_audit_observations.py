@@ -72,7 +72,7 @@ class Tale:
         voters = [learner for learner in (ANN, BOB, CYD) if learner != proposer]
         for learner, ballot in zip(voters, told if told != "lapse" else "", strict=False):
             if ballot != "-":
-                self.call("cast_vote", learner, number, MODEL, BALLOTS[ballot])
+                self.call("cast_ballot", learner, number, MODEL, BALLOTS[ballot])
         if told == "lapse" or "-" in told:
             self.now += PROPOSAL_WINDOW
             self.call("advance", ANN, number)

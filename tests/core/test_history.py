@@ -26,9 +26,9 @@ def played(rules: Rules) -> Experiment:
     experiment = experiment.invite(Call(ORGANIZER, BEGIN), [ANN, BOB, CYD])
     experiment = experiment.join(by_ann, bytes(32)).join(by_bob, b"\x09" * 32).start(Call(ORGANIZER, BEGIN))
     experiment = experiment.join(Call(CYD, BEGIN), bytes(32)).propose(by_ann, RoundNumber(1), MODEL)
-    experiment = experiment.cast_vote(by_bob, RoundNumber(1), MODEL, Ballot.APPROVE)
+    experiment = experiment.cast_ballot(by_bob, RoundNumber(1), MODEL, Ballot.APPROVE)
     experiment = experiment.pass_turn(by_bob, RoundNumber(2)).propose(Call(CYD, BEGIN), RoundNumber(3), WORSE)
-    return experiment.cast_vote(by_ann, RoundNumber(3), WORSE, Ballot.UNAVAILABLE).resign(by_bob)
+    return experiment.cast_ballot(by_ann, RoundNumber(3), WORSE, Ballot.UNAVAILABLE).resign(by_bob)
 
 
 def lapsed(rules: Rules) -> Experiment:

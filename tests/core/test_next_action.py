@@ -71,8 +71,8 @@ def voting(rules: Rules = RULES) -> Experiment:
 
 def accepted(rules: Rules = RULES) -> Experiment:
     """Round 1 was accepted."""
-    by_bob = voting(rules).cast_vote(Call(BOB, BEGIN), ONE, MODEL, Ballot.APPROVE)
-    return by_bob.cast_vote(Call(CYD, BEGIN), ONE, MODEL, Ballot.APPROVE)
+    by_bob = voting(rules).cast_ballot(Call(BOB, BEGIN), ONE, MODEL, Ballot.APPROVE)
+    return by_bob.cast_ballot(Call(CYD, BEGIN), ONE, MODEL, Ballot.APPROVE)
 
 
 def view_of(experiment: Experiment, me: Address, held: Digest | None = SPEC) -> View:
@@ -134,7 +134,7 @@ def test_a_voter_votes_on_the_last_second_of_the_window() -> None:
 
 def test_a_voter_votes_once() -> None:
     """Its own ballot is on chain: there is nothing to do till the window is over."""
-    experiment = voting().cast_vote(Call(BOB, BEGIN), ONE, MODEL, Ballot.REJECT)
+    experiment = voting().cast_ballot(Call(BOB, BEGIN), ONE, MODEL, Ballot.REJECT)
     assert action(experiment, BOB) == Wait(Timestamp(BEGIN + RULES.voting_window + 1))
 
 
@@ -169,8 +169,8 @@ def test_a_learner_that_resigned_still_votes_in_the_open_round() -> None:
 
 def test_a_learner_that_resigned_adopts_and_stops() -> None:
     """What its last round accepted is adopted; then there is nothing left to do."""
-    experiment = voting().resign(Call(BOB, BEGIN)).cast_vote(Call(BOB, BEGIN), ONE, MODEL, 1)
-    experiment = experiment.cast_vote(Call(CYD, BEGIN), ONE, MODEL, 1)
+    experiment = voting().resign(Call(BOB, BEGIN)).cast_ballot(Call(BOB, BEGIN), ONE, MODEL, 1)
+    experiment = experiment.cast_ballot(Call(CYD, BEGIN), ONE, MODEL, 1)
     assert action(experiment, BOB) == Adopt(ONE, MODEL)
     assert action(experiment, BOB, held=MODEL) == Stop("the membership ended with round 1")
 
@@ -293,7 +293,7 @@ def _followed(experiment: Experiment, chosen: Action, call: Call, held: dict[Add
         case PassTurn(round=number):
             experiment = experiment.pass_turn(call, number)
         case Vote(round=number, digest=digest):
-            experiment = experiment.cast_vote(call, number, digest, Ballot.APPROVE)
+            experiment = experiment.cast_ballot(call, number, digest, Ballot.APPROVE)
         case Advance(round=number):
             experiment = experiment.advance(call, number)
     return experiment

@@ -49,14 +49,14 @@ def test_threshold_is_exact(
     referee = started(replace(rules, threshold_bps=threshold))
     referee.call("propose", ANN, BEGIN, 1, MODEL)
     for voter, ballot in zip((BOB, CYD), ballots, strict=True):
-        referee.call("castVote", voter, BEGIN + 5, 1, MODEL, ballot)
+        referee.call("castBallot", voter, BEGIN + 5, 1, MODEL, ballot)
     closed = referee.rounds()[0]
     assert (closed.status, closed.closing, closed.time) == (outcome, Closing.COMPLETE, BEGIN + 5)
 
 
 def test_silence_is_not_approval(voting: Referee) -> None:
     """One of two voters approved, the other said nothing: at 5,001 that is too little."""
-    voting.call("castVote", BOB, BEGIN, 1, MODEL, Ballot.APPROVE)
+    voting.call("castBallot", BOB, BEGIN, 1, MODEL, Ballot.APPROVE)
     voting.call("advance", BOB, BEGIN + 51, 1)
     assert (voting.rounds()[0].status, voting.rounds()[0].closing) == (Status.REJECTED, Closing.DEADLINE)
 
@@ -68,7 +68,7 @@ def test_a_certain_outcome_closes_early_by_rule_only(
     for close_early, status in ((True, Status.REJECTED), (False, Status.VOTING)):
         referee = started(replace(rules, close_early=close_early))
         referee.call("propose", ANN, BEGIN, 1, MODEL)
-        referee.call("castVote", BOB, BEGIN, 1, MODEL, Ballot.REJECT)
+        referee.call("castBallot", BOB, BEGIN, 1, MODEL, Ballot.REJECT)
         assert referee.rounds()[0].status is status
 
 
@@ -77,7 +77,7 @@ def test_a_certain_outcome_closes_early_by_rule_only(
 
 def test_remove_idle_of_a_learner_that_took_part(voting: Referee) -> None:
     """Its ballot in the open round is proof that it is there."""
-    voting.call("castVote", BOB, BEGIN, 1, MODEL, Ballot.UNAVAILABLE)
+    voting.call("castBallot", BOB, BEGIN, 1, MODEL, Ballot.UNAVAILABLE)
     expected = ("TookPart", {"learner": BOB, "round": 1})
     assert refusal(voting, "removeIdle", STRANGER, BEGIN, BOB) == expected
     assert refusal(voting, "removeIdle", STRANGER, BEGIN, ANN) == ("TookPart", {"learner": ANN, "round": 1})

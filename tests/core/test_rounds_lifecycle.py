@@ -67,8 +67,8 @@ CALLS: dict[Event, Callable[[RoundAt], object]] = {
     Event.CONTRIBUTE: lambda at: at.contribute(member(0), MODEL),
     Event.PROPOSE: lambda at: at.propose(member(0), MODEL),
     Event.PASS_TURN: lambda at: at.pass_turn(member(0)),
-    Event.CAST_VOTE: lambda at: at.cast_vote(member(1), MODEL, Ballot.APPROVE),
-    Event.CAST_VOTES: lambda at: at.cast_votes(MODEL, [(Ballot.APPROVE, member(1))])[0],
+    Event.CAST_BALLOT: lambda at: at.cast_ballot(member(1), MODEL, Ballot.APPROVE),
+    Event.CAST_BALLOTS: lambda at: at.cast_ballots(MODEL, [(Ballot.APPROVE, member(1))])[0],
     Event.ADVANCE: lambda at: at.advance(),
 }
 
@@ -98,7 +98,7 @@ def test_the_diagram_has_an_arrow_for_every_step() -> None:
     """Each step from one standing to another, an end for each outcome; calls that do the same share one."""
     steps = {(status, to) for (status, _), standings in TABLE.items() for to in standings}
     assert mermaid().count("-->") == len(steps) + len({Status.ACCEPTED, Status.REJECTED, Status.SKIPPED})
-    assert mermaid().count("Voting --> Accepted: castVote, castVotes (complete)") == 1
+    assert mermaid().count("Voting --> Accepted: castBallot, castBallots (complete)") == 1
 
 
 @given(some_rounds())

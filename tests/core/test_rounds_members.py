@@ -159,10 +159,10 @@ def test_remove_twice(proposing: Referee) -> None:
 def test_remove_gives_a_round_of_notice(voting: Referee) -> None:
     """The organizer has no say in the open round, nor in the next."""
     voting.call("remove", ORGANIZER, BEGIN, BOB)
-    voting.call("castVote", BOB, BEGIN, 1, MODEL, Ballot.APPROVE)
-    voting.call("castVote", CYD, BEGIN, 1, MODEL, Ballot.APPROVE)
+    voting.call("castBallot", BOB, BEGIN, 1, MODEL, Ballot.APPROVE)
+    voting.call("castBallot", CYD, BEGIN, 1, MODEL, Ballot.APPROVE)
     voting.call("passTurn", BOB, BEGIN, 2)
-    assert refusal(voting, "castVote", BOB, BEGIN, 3, MODEL, 1)[0] == "NotVoting"
+    assert refusal(voting, "castBallot", BOB, BEGIN, 3, MODEL, 1)[0] == "NotVoting"
     assert [each.electorate for each in voting.rounds()] == [0b111, 0b111, 0b101]
 
 

@@ -46,7 +46,7 @@ class Race(NamedTuple):
 START = Called("start", ORGANIZER, 0, ())
 PROPOSE = Called("propose", ANN, 0, (1, MODEL))
 PASS = Called("passTurn", ANN, 0, (1,))
-BOBS, CYDS = (Called("castVote", voter, 0, (1, MODEL, Ballot.APPROVE)) for voter in (BOB, CYD))
+BOBS, CYDS = (Called("castBallot", voter, 0, (1, MODEL, Ballot.APPROVE)) for voter in (BOB, CYD))
 LAPSED = Called("advance", CYD, 101, (1,))
 ACCEPTED = [START, PROPOSE, BOBS, CYDS]
 RACES = [

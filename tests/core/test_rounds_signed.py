@@ -52,7 +52,7 @@ class Vote:
 
     def cast(self, *signed: SignedBallot, now: int = BEGIN, number: RoundNumber = ONE) -> tuple[Judged, ...]:
         """Bring a batch."""
-        return self.referee.cast_votes(RELAYER, now, number, MODEL, signed)
+        return self.referee.cast_ballots(RELAYER, now, number, MODEL, signed)
 
     def skips(self, *signed: SignedBallot) -> list[Skip | None]:
         """Bring a batch, and see what became of each."""
@@ -96,7 +96,7 @@ def test_a_stranger_brings_everybodys_ballots(vote: Vote) -> None:
 def test_a_batch_and_a_vote_in_person(vote: Vote) -> None:
     """Both ways lead into the same round, in either order."""
     vote.cast(vote.by(CYD))
-    vote.referee.call("castVote", BOB.address, BEGIN, 1, MODEL, APPROVE)
+    vote.referee.call("castBallot", BOB.address, BEGIN, 1, MODEL, APPROVE)
     assert vote.status() == (Status.ACCEPTED, Closing.COMPLETE)
 
 
@@ -133,7 +133,7 @@ def test_a_batch_that_decides_closes_early_by_rule(deploy: Callable[..., Referee
 
 def test_a_ballot_that_is_there_already(vote: Vote) -> None:
     """One cast in person stays as it is."""
-    vote.referee.call("castVote", BOB.address, BEGIN, 1, MODEL, REJECT)
+    vote.referee.call("castBallot", BOB.address, BEGIN, 1, MODEL, REJECT)
     assert vote.skips(vote.by(BOB), vote.by(CYD)) == [Skip.ALREADY_VOTED, None]
     assert vote.referee.ballot_of(1, 1) is REJECT
 
@@ -306,4 +306,4 @@ def deliver(vote: Vote, ballots: dict[int, Ballot]) -> None:
         vote.cast(*signed)
         return
     for voter, ballot in ballots.items():
-        vote.referee.call("castVote", VOTERS[voter].address, BEGIN, 1, MODEL, ballot)
+        vote.referee.call("castBallot", VOTERS[voter].address, BEGIN, 1, MODEL, ballot)

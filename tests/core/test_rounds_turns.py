@@ -109,13 +109,16 @@ def test_contribute_a_second_too_late(started: Callable[[Rules], Referee], rules
 def test_vote_by_a_stranger(voting: Referee) -> None:
     """Only members vote."""
     expected = ("NotMember", {"caller": STRANGER, "round": 1})
-    assert refusal(voting, "castVote", STRANGER, BEGIN, 1, MODEL, 1) == expected
+    assert refusal(voting, "castBallot", STRANGER, BEGIN, 1, MODEL, 1) == expected
 
 
 def test_vote_by_a_newcomer_in_its_round_of_notice(voting: Referee) -> None:
     """Who joins in round 1 votes from round 3 on."""
     voting.call("join", DAN, BEGIN, bytes(32))
-    assert refusal(voting, "castVote", DAN, BEGIN, 1, MODEL, 1) == ("NotMember", {"caller": DAN, "round": 1})
+    assert refusal(voting, "castBallot", DAN, BEGIN, 1, MODEL, 1) == (
+        "NotMember",
+        {"caller": DAN, "round": 1},
+    )
     assert voting.snapshot(DAN, BEGIN).first_round == 3
 
 
@@ -123,27 +126,30 @@ def test_vote_by_the_former_holder_of_a_seat(proposing: Referee) -> None:
     """The electorate's bit is set for the new holder; the old one cannot use it."""
     now = seat_taken_over(proposing)
     proposing.call("propose", DAN, now, 4, MODEL)
-    assert refusal(proposing, "castVote", BOB, now, 4, MODEL, 1) == ("NotMember", {"caller": BOB, "round": 4})
+    assert refusal(proposing, "castBallot", BOB, now, 4, MODEL, 1) == (
+        "NotMember",
+        {"caller": BOB, "round": 4},
+    )
 
 
 def test_vote_twice(voting: Referee) -> None:
     """A ballot is final; the error shows the one on record."""
-    voting.call("castVote", BOB, BEGIN, 1, MODEL, Ballot.REJECT)
+    voting.call("castBallot", BOB, BEGIN, 1, MODEL, Ballot.REJECT)
     expected = ("AlreadyVoted", {"learner": BOB, "round": 1, "ballot": Ballot.REJECT})
-    assert refusal(voting, "castVote", BOB, BEGIN, 1, MODEL, Ballot.APPROVE) == expected
+    assert refusal(voting, "castBallot", BOB, BEGIN, 1, MODEL, Ballot.APPROVE) == expected
 
 
 def test_vote_on_an_old_round(voting: Referee) -> None:
     """The error says how the round ended."""
     voting.call("advance", STRANGER, BEGIN + 51, 1)
     expected = ("NotVoting", {"round": 1, "status": Status.REJECTED})
-    assert refusal(voting, "castVote", BOB, BEGIN, 1, MODEL, 1) == expected
+    assert refusal(voting, "castBallot", BOB, BEGIN, 1, MODEL, 1) == expected
 
 
 @pytest.mark.parametrize("number", [0, 2, 2**24, 2**256 - 1])
 def test_vote_on_a_round_that_never_opened(voting: Referee, number: int) -> None:
     """Numbers that wrap around in 24 bits included."""
-    assert refusal(voting, "castVote", BOB, BEGIN, number, MODEL, 1) == (
+    assert refusal(voting, "castBallot", BOB, BEGIN, number, MODEL, 1) == (
         "NotVoting",
         {"round": number, "status": Status.NONE},
     )
@@ -152,18 +158,21 @@ def test_vote_on_a_round_that_never_opened(voting: Referee, number: int) -> None
 def test_vote_on_another_digest(voting: Referee) -> None:
     """A ballot cannot be moved to another proposal, by a chain reorganisation say."""
     expected = ("DigestMismatch", {"round": 1, "given": OTHER, "proposed": MODEL})
-    assert refusal(voting, "castVote", BOB, BEGIN, 1, OTHER, 1) == expected
+    assert refusal(voting, "castBallot", BOB, BEGIN, 1, OTHER, 1) == expected
 
 
 @pytest.mark.parametrize("ballot", [0, 4, 255])
 def test_vote_with_no_ballot(voting: Referee, ballot: int) -> None:
     """There are three ballots, and no other number is one."""
-    assert refusal(voting, "castVote", BOB, BEGIN, 1, MODEL, ballot) == ("InvalidBallot", {"ballot": ballot})
+    assert refusal(voting, "castBallot", BOB, BEGIN, 1, MODEL, ballot) == (
+        "InvalidBallot",
+        {"ballot": ballot},
+    )
 
 
 def test_vote_by_a_proposer_whose_ballot_does_not_count(voting: Referee) -> None:
     """It is told, rather than counted for nothing."""
-    assert refusal(voting, "castVote", ANN, BEGIN, 1, MODEL, 1) == (
+    assert refusal(voting, "castBallot", ANN, BEGIN, 1, MODEL, 1) == (
         "ProposerHasNoBallot",
         {"learner": ANN, "round": 1},
     )
@@ -171,14 +180,14 @@ def test_vote_by_a_proposer_whose_ballot_does_not_count(voting: Referee) -> None
 
 def test_vote_on_the_deadline_counts(voting: Referee) -> None:
     """A window is open while block time is not greater than its deadline."""
-    voting.call("castVote", BOB, BEGIN + 50, 1, MODEL, Ballot.APPROVE)
+    voting.call("castBallot", BOB, BEGIN + 50, 1, MODEL, Ballot.APPROVE)
     assert voting.ballot_of(1, 1) is Ballot.APPROVE
 
 
 def test_vote_a_second_after_the_deadline(voting: Referee) -> None:
     """And closed from then on, whether or not anyone has advanced."""
     expected = ("DeadlinePassed", {"round": 1, "deadline": BEGIN + 50})
-    assert refusal(voting, "castVote", BOB, BEGIN + 51, 1, MODEL, 1) == expected
+    assert refusal(voting, "castBallot", BOB, BEGIN + 51, 1, MODEL, 1) == expected
 
 
 def test_advance_on_the_deadline(voting: Referee) -> None:

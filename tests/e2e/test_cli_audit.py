@@ -44,8 +44,8 @@ def played(threshold_bps: int = 5001) -> World:
     one, two, three = (RoundNumber(number) for number in (1, 2, 3))
     world.contract.start(world.senders[0])
     world.contract.propose(world.senders[1], one, DIGEST)
-    world.contract.cast_vote(world.senders[2], one, DIGEST, Ballot.APPROVE)
-    world.contract.cast_vote(world.senders[3], one, DIGEST, Ballot.APPROVE)
+    world.contract.cast_ballot(world.senders[2], one, DIGEST, Ballot.APPROVE)
+    world.contract.cast_ballot(world.senders[3], one, DIGEST, Ballot.APPROVE)
     world.contract.pass_turn(world.senders[2], two)
     world.contract.propose(world.senders[3], three, DIGEST)
     return world

@@ -39,11 +39,11 @@ def played(world: World) -> World:
     one, two, three = (RoundNumber(number) for number in (1, 2, 3))
     world.contract.start(world.senders[0])
     world.contract.propose(world.senders[1], one, DIGEST)
-    world.contract.cast_vote(world.senders[2], one, DIGEST, Ballot.APPROVE)
-    world.contract.cast_vote(world.senders[3], one, DIGEST, Ballot.APPROVE)
+    world.contract.cast_ballot(world.senders[2], one, DIGEST, Ballot.APPROVE)
+    world.contract.cast_ballot(world.senders[3], one, DIGEST, Ballot.APPROVE)
     world.contract.pass_turn(world.senders[2], two)
     world.contract.propose(world.senders[3], three, DIGEST)
-    world.contract.cast_vote(world.senders[1], three, DIGEST, Ballot.UNAVAILABLE)
+    world.contract.cast_ballot(world.senders[1], three, DIGEST, Ballot.UNAVAILABLE)
     return world
 
 

@@ -167,8 +167,9 @@ contract LockStepTest is ExperimentTest {
 
     function voterCall() private returns (bytes memory) {
         bytes32 digest = likelyDigest();
-        if (pick(4) == 0) return abi.encodeCall(IExperiment.castVotes, (someNumber(), digest, signatures(digest)));
-        return abi.encodeCall(IExperiment.castVote, (someNumber(), digest, uint8(pick(9) == 0 ? pick(5) : 1 + pick(3))));
+        if (pick(4) == 0) return abi.encodeCall(IExperiment.castBallots, (someNumber(), digest, signatures(digest)));
+        uint8 ballot = uint8(pick(9) == 0 ? pick(5) : 1 + pick(3));
+        return abi.encodeCall(IExperiment.castBallot, (someNumber(), digest, ballot));
     }
 
     function keyCall() private returns (bytes memory) {

@@ -165,7 +165,7 @@ contract Model is IExperiment {
         _close(Status.Skipped, Closing.Passed);
     }
 
-    function castVote(uint256 number, bytes32 digest, uint8 ballot) external {
+    function castBallot(uint256 number, bytes32 digest, uint8 ballot) external {
         _mustBeVoting(number);
         uint8 seat = _seatIn(number);
         PlainRound storage r = _plain[number];
@@ -178,7 +178,7 @@ contract Model is IExperiment {
         _closeIfDecided();
     }
 
-    function castVotes(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
+    function castBallots(uint256 number, bytes32 digest, Signature[][3] calldata signatures)
         external
         returns (uint256 counted)
     {

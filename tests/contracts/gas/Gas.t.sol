@@ -97,7 +97,7 @@ contract GasTest is ExperimentTest {
         for (uint256 i = 0; i < 8; ++i) {
             if (i == 2) continue;
             vm.prank(signer(i));
-            experiment.castVote(3, MODEL, 1);
+            experiment.castBallot(3, MODEL, 1);
             total += used();
             if (i == 3) record("vote, any but the last");
         }
@@ -111,7 +111,7 @@ contract GasTest is ExperimentTest {
         propose(3);
         uint256 total = used();
         IExperiment.Signature[][3] memory batch = approvals(8);
-        experiment.castVotes(3, MODEL, batch);
+        experiment.castBallots(3, MODEL, batch);
         record("round of 8, batched", total + used());
         assertClosed(3, Status.Accepted, Closing.Complete);
     }
@@ -120,7 +120,7 @@ contract GasTest is ExperimentTest {
         thirdRoundOf(count + 1);
         propose(3);
         IExperiment.Signature[][3] memory batch = approvals(count + 1);
-        experiment.castVotes(3, MODEL, batch);
+        experiment.castBallots(3, MODEL, batch);
         gas = used();
         assertClosed(3, Status.Accepted, Closing.Complete);
     }
@@ -157,7 +157,7 @@ contract GasTest is ExperimentTest {
         thirdRoundOf(8);
         propose(3);
         lapse(3);
-        bytes memory ballot = abi.encodeCall(IExperiment.castVote, (3, MODEL, 1));
+        bytes memory ballot = abi.encodeCall(IExperiment.castBallot, (3, MODEL, 1));
         refused("refused: a vote on a closed round", signer(1), ballot);
         refused("refused: a second advance", STRANGER, abi.encodeCall(IExperiment.advance, (3)));
     }

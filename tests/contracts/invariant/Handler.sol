@@ -22,7 +22,7 @@ contract Handler is TestBase {
     address public immutable ORGANIZER;
 
     uint256 private _now;
-    CastBallot[] private _castBallots;
+    CastBallot[] private _ballotsCast;
     /// @dev What a round and its digest were when they were seen closed, or proposed for, first.
     mapping(uint256 number => bytes32) public closedRound;
     mapping(uint256 number => bytes32) public proposedDigest;
@@ -117,10 +117,10 @@ contract Handler is TestBase {
         if (!found) return;
         uint256 number = _number();
         Ballot choice = Ballot(bound(ballot, 1, 3));
-        _castBallots.push(CastBallot(number, _of(voter).membership, choice));
+        _ballotsCast.push(CastBallot(number, _of(voter).membership, choice));
         bytes32 digest = EXPERIMENT.round(number).digest;
         vm.prank(voter);
-        EXPERIMENT.castVote(number, digest, uint8(choice));
+        EXPERIMENT.castBallot(number, digest, uint8(choice));
     }
 
     /// @dev Signed ballots of two who may vote, in one batch that a stranger brings.
@@ -134,13 +134,13 @@ contract Handler is TestBase {
         batch[choice - 1] = new IExperiment.Signature[](2);
         batch[choice - 1][0] = _sign(first, number, choice);
         batch[choice - 1][1] = _sign(second, number, choice);
-        _castBallots.push(CastBallot(number, _of(_person(first)).membership, Ballot(choice)));
+        _ballotsCast.push(CastBallot(number, _of(_person(first)).membership, Ballot(choice)));
         if (second != first) {
-            _castBallots.push(CastBallot(number, _of(_person(second)).membership, Ballot(choice)));
+            _ballotsCast.push(CastBallot(number, _of(_person(second)).membership, Ballot(choice)));
         }
         bytes32 digest = EXPERIMENT.round(number).digest;
         vm.prank(STRANGER);
-        uint256 counted = EXPERIMENT.castVotes(number, digest, batch);
+        uint256 counted = EXPERIMENT.castBallots(number, digest, batch);
         assertEq(counted, second == first ? 1 : 2, "signed ballots counted");
     }
 
@@ -169,7 +169,7 @@ contract Handler is TestBase {
         IExperiment.Snapshot memory s = _of(address(0));
         uint256 number = s.number;
         bytes32 digest = s.roundDigest;
-        _mustRevert(STRANGER, abi.encodeCall(IExperiment.castVote, (number, digest, 1)));
+        _mustRevert(STRANGER, abi.encodeCall(IExperiment.castBallot, (number, digest, 1)));
         _mustRevert(STRANGER, abi.encodeCall(IExperiment.propose, (number, digest)));
         _mustRevert(STRANGER, abi.encodeCall(IExperiment.passTurn, (number)));
         _mustRevert(STRANGER, abi.encodeCall(IExperiment.join, (0)));
@@ -182,22 +182,22 @@ contract Handler is TestBase {
         if (!_mayResign(caller)) _mustRevert(caller, abi.encodeCall(IExperiment.resign, ()));
         if (!_mayPropose(caller)) _mustRevert(caller, abi.encodeCall(IExperiment.propose, (number, bytes32("x"))));
         if (!_mayPropose(caller)) _mustRevert(caller, abi.encodeCall(IExperiment.passTurn, (number)));
-        if (!_mayVote(caller)) _mustRevert(caller, abi.encodeCall(IExperiment.castVote, (number, digest, 1)));
+        if (!_mayVote(caller)) _mustRevert(caller, abi.encodeCall(IExperiment.castBallot, (number, digest, 1)));
         if (_isOpen(s)) {
             _mustRevert(ORGANIZER, abi.encodeCall(IExperiment.start, ()));
             if (_now <= s.roundWord >> 216) _mustRevert(caller, abi.encodeCall(IExperiment.advance, (number)));
         }
         if (number > 1) {
             _mustRevert(caller, abi.encodeCall(IExperiment.propose, (number - 1, bytes32("x"))));
-            _mustRevert(caller, abi.encodeCall(IExperiment.castVote, (number - 1, digest, 1)));
+            _mustRevert(caller, abi.encodeCall(IExperiment.castBallot, (number - 1, digest, 1)));
             _mustRevert(caller, abi.encodeCall(IExperiment.advance, (number - 1)));
         }
     }
 
     // --------------------------------------------------------------------------------------------------- memory
 
-    function castBallots() external view returns (CastBallot[] memory) {
-        return _castBallots;
+    function ballotsCast() external view returns (CastBallot[] memory) {
+        return _ballotsCast;
     }
 
     function _remember() private {

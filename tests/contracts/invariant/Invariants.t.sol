@@ -58,7 +58,7 @@ abstract contract Invariants is ExperimentTest {
             else handler.tryTheForbidden(seed >> 8);
         }
         assertTrue(current() >= 12, "rounds");
-        assertTrue(handler.castBallots().length > 30, "ballots");
+        assertTrue(handler.ballotsCast().length > 30, "ballots");
         invariant_WhateverAnybodyDoes();
     }
 
@@ -182,7 +182,7 @@ abstract contract Invariants is ExperimentTest {
     // ------------------------------------------------------------------------------------------------- ballots
 
     function eachBallotCastIsOnRecordAndNoOtherIs() private view {
-        Handler.CastBallot[] memory cast = handler.castBallots();
+        Handler.CastBallot[] memory cast = handler.ballotsCast();
         for (uint256 i = 0; i < cast.length; ++i) {
             assertBallot(cast[i].number, cast[i].membership, cast[i].ballot);
         }

@@ -103,12 +103,12 @@ abstract contract Proofs is TestBase {
         vm.assume(member.seat() < 64);
         putState(word, digest, roster);
         putMember(caller, member);
-        vm.assume(ask(caller, abi.encodeCall(IExperiment.castVote, (7, digest, first))));
+        vm.assume(ask(caller, abi.encodeCall(IExperiment.castBallot, (7, digest, first))));
         assert(word.ballotAt(member.seat()) == Ballot.None);
         Round afterwards = roundAt(7);
         assert(afterwards.voted() == word.voted() | (uint64(1) << member.seat()));
         assert(afterwards.ballotAt(member.seat()) == Ballot(first));
-        assert(!ask(caller, abi.encodeCall(IExperiment.castVote, (7, other, second))));
+        assert(!ask(caller, abi.encodeCall(IExperiment.castBallot, (7, other, second))));
     }
 
     /// @dev A ballot on record stays when two signatures, whosever they are, come in a batch after it.
@@ -131,7 +131,7 @@ abstract contract Proofs is TestBase {
         batch[0] = new IExperiment.Signature[](1);
         batch[2] = new IExperiment.Signature[](1);
         (batch[0][0], batch[2][0]) = (one, other);
-        ask(msg.sender, abi.encodeCall(IExperiment.castVotes, (7, digest, batch)));
+        ask(msg.sender, abi.encodeCall(IExperiment.castBallots, (7, digest, batch)));
         assert(roundAt(7).ballotAt(seat) == word.ballotAt(seat));
     }
 
@@ -164,7 +164,7 @@ abstract contract Proofs is TestBase {
         putMember(caller, member);
         vm.warp(time);
         if (ballot == 0) ask(caller, abi.encodeCall(IExperiment.advance, (7)));
-        else ask(caller, abi.encodeCall(IExperiment.castVote, (7, digest, ballot)));
+        else ask(caller, abi.encodeCall(IExperiment.castBallot, (7, digest, ballot)));
         Round afterwards = roundAt(7);
         if (afterwards.status() != Status.Accepted) return;
         uint256 approvals = RoundLibrary.popcount(afterwards.approvals());
@@ -252,7 +252,7 @@ abstract contract Proofs is TestBase {
         if (kind == 7) return abi.encodeCall(IExperiment.removeIdle, (address(uint160(number))));
         if (kind == 8) return abi.encodeCall(IExperiment.contribute, (number, given));
         uint8 ballot = kind - 8;
-        return abi.encodeCall(IExperiment.castVote, (number, given, ballot));
+        return abi.encodeCall(IExperiment.castBallot, (number, given, ballot));
     }
 }
 

@@ -29,7 +29,7 @@ contract OrganizersLimitsTest is ExperimentTest {
         attempt(abi.encodeCall(IExperiment.passTurn, (1)));
         attempt(abi.encodeCall(IExperiment.contribute, (1, OTHER_MODEL)));
         for (uint8 ballot = 1; ballot <= 3; ++ballot) {
-            attempt(abi.encodeCall(IExperiment.castVote, (1, MODEL, ballot)));
+            attempt(abi.encodeCall(IExperiment.castBallot, (1, MODEL, ballot)));
         }
         attempt(abi.encodeCall(IExperiment.advance, (1)));
         attempt(abi.encodeCall(IExperiment.transferOrganizer, (STRANGER)));

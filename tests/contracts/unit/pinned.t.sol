@@ -48,7 +48,7 @@ contract PinnedTest is ExperimentTest {
             for (uint256 i = 3; i <= 4; ++i) {
                 vm.prank(learner(i));
                 vm.expectRevert(abi.encodeWithSelector(IExperiment.NotMember.selector, learner(i), number));
-                experiment.castVote(number, MODEL, 1);
+                experiment.castBallot(number, MODEL, 1);
             }
             lapse(number);
         }
@@ -57,7 +57,7 @@ contract PinnedTest is ExperimentTest {
         propose(5);
         vm.prank(learner(3));
         vm.expectRevert(abi.encodeWithSelector(IExperiment.NotMember.selector, learner(3), 5));
-        experiment.castVote(5, MODEL, 2);
+        experiment.castBallot(5, MODEL, 2);
         vote(5, learner(4), Ballot.Approve);
         assertBallot(1, 3, Ballot.Reject);
         assertBallot(1, 4, Ballot.None);
@@ -117,7 +117,7 @@ contract PinnedTest is ExperimentTest {
         vm.warp(deadline + 1);
         vm.prank(learner(2));
         vm.expectRevert(abi.encodeWithSelector(IExperiment.DeadlinePassed.selector, 1, deadline));
-        experiment.castVote(1, MODEL, 1);
+        experiment.castBallot(1, MODEL, 1);
         experiment.advance(1);
         assertClosed(1, Status.Rejected, Closing.Deadline);
     }
@@ -217,7 +217,7 @@ contract PinnedTest is ExperimentTest {
         openWith(count);
         propose(1);
         vote(1, learner(1), Ballot.Approve);
-        bytes memory data = abi.encodeCall(IExperiment.castVote, (1, MODEL, 1));
+        bytes memory data = abi.encodeCall(IExperiment.castBallot, (1, MODEL, 1));
         vm.cool(address(experiment));
         vm.prank(learner(count - 2));
         uint256 before = gasleft();

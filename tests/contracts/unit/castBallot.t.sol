@@ -5,7 +5,7 @@ import {IExperiment} from "../../../contracts/interfaces/IExperiment.sol";
 import {Ballot, Closing, Status} from "../../../contracts/types/Round.sol";
 import {ExperimentTest} from "../ExperimentTest.sol";
 
-contract CastVoteTest is ExperimentTest {
+contract CastBallotTest is ExperimentTest {
     function setUp() public {
         openWith(5);
         propose(1);
@@ -15,7 +15,7 @@ contract CastVoteTest is ExperimentTest {
         bytes32 before = keccak256(abi.encode(experiment.snapshot(caller)));
         vm.prank(caller);
         vm.expectRevert(expected);
-        experiment.castVote(number, digest, ballot);
+        experiment.castBallot(number, digest, ballot);
         assertEq(keccak256(abi.encode(experiment.snapshot(caller))), before, "nothing changes");
     }
 
@@ -162,7 +162,7 @@ contract CastVoteTest is ExperimentTest {
         vm.expectEmit(address(experiment));
         emit IExperiment.RoundOpened(2, 31, 1, DEPLOYED_AT + 77 + 600);
         vm.prank(learner(4));
-        experiment.castVote(1, MODEL, 1);
+        experiment.castBallot(1, MODEL, 1);
         assertEq(experiment.historyHash(), hash, "history hash");
         assertEq(experiment.round(1).time, DEPLOYED_AT + 77, "when it closed");
         assertEq(experiment.snapshot(address(0)).accepted, 1, "accepted");

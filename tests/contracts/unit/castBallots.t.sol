@@ -5,7 +5,7 @@ import {IExperiment} from "../../../contracts/interfaces/IExperiment.sol";
 import {Ballot, Closing, Status} from "../../../contracts/types/Round.sol";
 import {ExperimentTest} from "../ExperimentTest.sol";
 
-contract CastVotesTest is ExperimentTest {
+contract CastBallotsTest is ExperimentTest {
     /// @dev Half the order of secp256k1, rounded down.
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     bytes32 private constant GENERATOR_X = 0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798;
@@ -76,13 +76,13 @@ contract CastVotesTest is ExperimentTest {
 
     function cast(IExperiment.Signature[][3] memory signatures) private returns (uint256) {
         vm.prank(STRANGER);
-        return experiment.castVotes(1, MODEL, signatures);
+        return experiment.castBallots(1, MODEL, signatures);
     }
 
     function reverts(uint256 number, bytes32 digest, bytes memory expected) private {
         IExperiment.Signature[][3] memory signatures = everyone(Ballot.Approve);
         vm.expectRevert(expected);
-        experiment.castVotes(number, digest, signatures);
+        experiment.castBallots(number, digest, signatures);
     }
 
     /// @dev As an approval it is skipped for this reason, and a good one beside it counts, whichever comes first.
