@@ -37,29 +37,26 @@ there, not here.
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-
-from pydantic import ValidationError
 
 from colearn_agents.config_tables import (
     AccountTable,
     ExperimentTable,
     LearnerTable,
     NetworkTable,
-    Table,
     Tables,
 )
 from colearn_agents.passwords import password_for
 from colearn_agents.references import Secrets
-from colearn_agents.toml_lines import Key, line_of
+from colearn_agents.toml_file import TomlFile
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from colearn_agents.toml_lines import Key
     from colearn_chain.chain.keystore import Keystore, UnlockedAccount
     from colearn_chain.chain.networks import Finality, Transport
     from colearn_chain.chain.node import Node
@@ -67,17 +64,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_FILE_BYTES = 1 << 18
-
 _KEY_NAMES = {"private_key", "privatekey", "secret_key", "mnemonic", "seed_phrase"}
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _FREE = ("learner", "arguments")
-_TABLES: dict[Key, type[Table]] = {
-    "account": AccountTable,
-    "experiment": ExperimentTable,
-    "learner": LearnerTable,
-    "network": NetworkTable,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +74,19 @@ class Config:
     """A configuration file that was read and found to be right.
 
     Attributes:
-        path: of the file.
+        file: as it was read.
         tables: what it says.
         secrets: where its references lead.
     """
 
-    path: Path
+    file: TomlFile
     tables: Tables
     secrets: Secrets
-    text: str = field(repr=False)
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.file.path
 
     @property
     def network(self) -> NetworkTable:
@@ -168,7 +161,7 @@ class Config:
 
     def error(self, message: str, *key: Key) -> ConfigError:
         """Return an error about something that the file says, with its key and its line."""
-        return ConfigError(_located(self.path, self.text, key, message))
+        return self.file.error(message, *key)
 
     def _password(self) -> str:
         if self.account.password is None:
@@ -216,33 +209,13 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong; the message names file, line and key.
     """
-    text = _read(path)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    for key in _private_keys(document):
+    file = TomlFile.read(path)
+    for key in _private_keys(file.document):
         hint = "a private key is not kept here: store it with 'colearn-chain account import NAME'"
-        raise ConfigError(_located(path, text, key, f'{hint} and set name = "NAME" in [account]'))
-    try:
-        tables = Tables.model_validate(document, context={"folder": path.parent})
-    except ValidationError as error:
-        raise ConfigError(_located(path, text, *_first(error))) from error
+        raise file.error(f'{hint} and set name = "NAME" in [account]', *key)
+    tables = file.checked(Tables)
     secrets = Secrets(folder=path.parent, environment=environment)
-    return Config(path=path, tables=tables, secrets=secrets, text=text)
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_FILE_BYTES + 1)
-        if len(content) > MOST_FILE_BYTES:
-            raise ConfigError(f"{path} has more than {MOST_FILE_BYTES} bytes")
-        return content.decode()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not in UTF-8: {error.reason} at byte {error.start}") from error
+    return Config(file=file, tables=tables, secrets=secrets)
 
 
 def _private_keys(value: object, at: tuple[Key, ...] = ()) -> Iterator[tuple[Key, ...]]:
@@ -256,27 +229,3 @@ def _private_keys(value: object, at: tuple[Key, ...] = ()) -> Iterator[tuple[Key
             yield place
         else:
             yield from _private_keys(each, place)
-
-
-def _first(error: ValidationError) -> tuple[Sequence[Key], str]:
-    """The first thing that is wrong: its key, and what. Values can be secret, and none is shown."""
-    found = error.errors(include_url=False, include_input=False)[0]
-    key = found["loc"]
-    if found["type"] == "extra_forbidden":
-        return key, f"is not known here; known are {', '.join(_fields(key[:-1]))}"
-    if found["type"] == "missing":
-        return key, "is missing"
-    message = found["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return key, message[:1].lower() + message[1:]
-
-
-def _fields(place: Sequence[Key]) -> Sequence[str]:
-    """The keys of a table, or of the whole file."""
-    return sorted((_TABLES[place[0]] if place else Tables).model_fields)
-
-
-def _located(path: Path, text: str, key: Sequence[Key], message: str) -> str:
-    line = line_of(text, key)
-    where = f"{path}, line {line}" if line is not None else str(path)
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
-    return f"{where}: {dotted}: {message}" if dotted else f"{where}: {message}"

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from colearn_agents.references import Template
+from colearn_agents.toml_file import Table
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,12 +75,6 @@ Secret = Annotated[Template, BeforeValidator(_secret)]
 Url = Annotated[Template, BeforeValidator(_url)]
 Directory = Annotated[Path, BeforeValidator(_directory)]
 Stores = Annotated[tuple[Directory, ...], BeforeValidator(_several), Field(min_length=1, max_length=1)]
-
-
-class Table(BaseModel):
-    """A table of the file; other keys than its own are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class NetworkTable(Table):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from colearn_agents import config as module
 from colearn_agents.config import Config, load_config
 from colearn_agents.passwords import VARIABLE
+from colearn_agents.toml_file import MOST_FILE_BYTES
 from colearn_chain.chain import Account
 from colearn_chain.chain.keystore import Keystore, WrongPassword
 from colearn_chain.errors import ConfigError
@@ -161,7 +161,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, says: st
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing file, a folder, bytes that are no text and far too many of them are each said by name."""
     (tmp_path / "latin").write_bytes(b'name = "\xe9"')
-    (tmp_path / "huge").write_bytes(b"#" * (module.MOST_FILE_BYTES + 1))
+    (tmp_path / "huge").write_bytes(b"#" * (MOST_FILE_BYTES + 1))
     for name, says in [
         ("none", "No such file"),
         (".", "directory"),
