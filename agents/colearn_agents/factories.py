@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 from colearn_agents.strangers import in_words
-from colearn_chain.errors import ColearnError, ConfigError, LearnerError
+from colearn_chain.artefacts import LearnerContext
+from colearn_chain.errors import ColearnError, ConfigError, LearnerError, shown
 from colearn_chain.ml_interface import MachineLearningInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
-    from colearn_chain.artefacts import LearnerContext
+    from colearn_agents.config_tables import LearnerTable
+    from colearn_chain.artefacts import ExperimentSpec
 
     Factory = Callable[[LearnerContext], MachineLearningInterface]
 
@@ -59,6 +62,39 @@ def load_factory(name: str) -> Factory:
     if not callable(factory):
         raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called with a context")
     return _checked(factory, name)
+
+
+def own_learner(
+    table: LearnerTable, shared: Mapping[str, Any], *, spec: ExperimentSpec | None = None
+) -> MachineLearningInterface:
+    """Make the learner that a party's configuration names.
+
+    Its factory gets as ``arguments`` what the experiment says to all learners and what the party adds, such
+    as where its data lie.
+
+    Args:
+        table: ``[learner]`` of the configuration.
+        shared: the experiment's own ``learner`` table.
+        spec: the experiment's; None as long as it is being made, since its first weights come from a learner.
+
+    Raises:
+        ConfigError: see :func:`load_factory`; also when the party says otherwise than the experiment.
+        LearnerError: the factory failed.
+    """
+    for name in sorted(shared.keys() & table.arguments.keys()):
+        if shared[name] != table.arguments[name]:
+            raise ConfigError(
+                f"the experiment sets the learner's argument {shown(name)} to {shown(shared[name])} for "
+                f"everybody, and [learner] here sets it to {shown(table.arguments[name])}: take it out"
+            )
+    context = LearnerContext(
+        index=table.index,
+        count=table.count,
+        seed=table.seed,
+        spec=spec,
+        arguments=copy.deepcopy({**shared, **table.arguments}),
+    )
+    return load_factory(table.factory)(context)
 
 
 def explain_missing(missing: ImportError) -> str:

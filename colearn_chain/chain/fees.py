@@ -68,6 +68,15 @@ class FeeMarket:
         offer = self._bounded(self._base, HEADROOM * self._base + tip)
         return {"maxFeePerGas": offer, "maxPriorityFeePerGas": min(tip, offer)}
 
+    def expected(self) -> int:
+        """Return what a unit of gas will cost, in wei, as far as is known; what is offered can be more.
+
+        Raises:
+            ChainError: see :meth:`quote`.
+        """
+        self.quote()
+        return (self._price or 0) if self._base is None else self._base + (self._tip or 0)
+
     def raised(self, fees: Mapping[str, int]) -> dict[str, int]:
         """Return fees that a node lets replace these: each higher by an eighth, where geth asks for a tenth.
 

@@ -10,8 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from colearn_agents.addresses import checked_address
 from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
-from colearn_agents.cli.addresses import checked_address
 from colearn_agents.cli.output import console
 from colearn_agents.live import ballots_heading, ballots_text, legend, outcome_text
 from colearn_chain.rounds import Closing
