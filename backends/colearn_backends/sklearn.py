@@ -11,7 +11,6 @@ trains or tests can change them, whether it succeeds or not.
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 import warnings
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
-from sklearn.metrics import check_scoring, log_loss, make_scorer
 from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it has no types
 
 from colearn_backends import sklearn_arrays
+from colearn_backends.sklearn_pipeline import FixedSteps
+from colearn_backends.sklearn_scoring import check_class_weight, default_vote_scoring, find_scorer
 from colearn_backends.voting import ScoreKeeper, Scores
-from colearn_chain.errors import ConfigError, InvalidWeights, LearnerError
+from colearn_chain.errors import ConfigError, InvalidWeights, LearnerError, shown
 from colearn_chain.ml_interface import (
     ColearnModel,
     MachineLearningInterface,
@@ -37,12 +37,13 @@ from colearn_chain.ml_interface import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
+    from colearn_backends.sklearn_scoring import Scorer
+
     Arrays = dict[str, npt.NDArray[Any]]
-    Scorer = Callable[[Any, Any, Any], float]
     Data = tuple[Any, Any]
 
 
@@ -55,15 +56,18 @@ class SklearnLearner(MachineLearningInterface):
     Args:
         estimator: a classifier or regressor with ``partial_fit`` and weights in ``coef_`` and ``intercept_``
             or ``coefs_`` and ``intercepts_``, such as SGDClassifier, SGDRegressor, Perceptron,
-            MLPClassifier, MLPRegressor. It is copied. Weights that it has already are the first ones;
-            without, see ``sklearn_arrays.prepare``.
-        train_data: X [samples, features] (dense or CSR) and y [samples].
+            MLPClassifier, MLPRegressor; or a ``Pipeline`` that ends in one, whose other steps are fitted
+            already or have nothing to fit. It is copied. Weights that it has already are the first ones;
+            without, see ``sklearn_arrays.prepare``. ``class_weight``, where it has one, is a dict.
+        train_data: X [samples, features] (dense or CSR, or what the pipeline's first step takes) and
+            y [samples].
         vote_data: the same, for votes alone.
         test_data: the same, for a score that votes do not depend on; None for none.
         classes: all classes of the experiment, for a classifier; None takes those in this learner's own
             data, which will not do where a learner may lack one.
-        vote_scoring: a scorer's name or a callable (estimator, X, y) -> float. None: ``neg_log_loss`` where
-            the estimator gives probabilities, else its own ``score`` (accuracy or R^2).
+        vote_scoring: a scorer's name or a callable (estimator, X, y) -> float, which gets a pipeline's last
+            step and what the others made of X. None: ``neg_log_loss``, with ``class_weight`` if there is
+            any, where the estimator gives probabilities, else its own ``score`` (accuracy or R^2).
         test_scoring: likewise; None: the estimator's own ``score``.
         epochs: passes over the training data for each proposal.
         batch_size: rows given to one call of ``partial_fit``; None gives all, and leaves batches to the
@@ -96,21 +100,23 @@ class SklearnLearner(MachineLearningInterface):
         need_reset_optimizer: bool = True,
     ) -> None:
         _check_positive(epochs=epochs, batch_size=batch_size)
-        self._train_data = _checked_data(train_data, "train")
-        self._vote_data = _checked_data(vote_data, "vote")
-        self._test_data = None if test_data is None else _checked_data(test_data, "test")
+        self._steps = FixedSteps(estimator)
+        estimator = self._steps.model
+        self._train_data = self._prepared(train_data, "train")
+        self._vote_data = self._prepared(vote_data, "vote")
+        self._test_data = None if test_data is None else self._prepared(test_data, "test")
         self._epochs, self._batch_size, self._shuffle = epochs, batch_size, shuffle
         self._reset = need_reset_optimizer
         self._rng = np.random.default_rng(seed)
-        known = self._known_classes(classes) if is_classifier(estimator) else None
+        known = self._known_classes(estimator, classes) if is_classifier(estimator) else None
         first_row = (self._train_data[0][:1], self._train_data[1][:1])
         first_state = int(np.random.SeedSequence(seed).generate_state(1)[0])
         self._template = sklearn_arrays.prepare(estimator, first_row, known, first_state)
         self._trainer = self._template
-        self._tester = copy.deepcopy(self._template)
+        self._tester = sklearn_arrays.copy_of(self._template)
         self._weights = sklearn_arrays.read(self._template)
-        self._vote_scorer = _scorer(self._template, vote_scoring or _default_vote_scoring(self._template))
-        self._test_scorer = _scorer(self._template, test_scoring)
+        self._vote_scorer = find_scorer(self._template, vote_scoring or default_vote_scoring(self._template))
+        self._test_scorer = find_scorer(self._template, test_scoring)
         self._keeper = self._first_scores(margin)
 
     def mli_propose_weights(self) -> Weights:
@@ -119,7 +125,7 @@ class SklearnLearner(MachineLearningInterface):
         Raises:
             LearnerError: the training failed or came to weights that are not finite.
         """
-        trainer = copy.deepcopy(self._template if self._reset else self._trainer)
+        trainer = sklearn_arrays.copy_of(self._template if self._reset else self._trainer)
         sklearn_arrays.load(trainer, self._weights)
         try:
             with _undisturbed():
@@ -163,10 +169,10 @@ class SklearnLearner(MachineLearningInterface):
         return Weights(weights=self.arrays_to_weights(self._weights))
 
     def mli_get_current_model(self) -> ColearnModel:
-        """Return a fitted copy of the estimator with the current weights."""
-        model = copy.deepcopy(self._template)
+        """Return a fitted copy of the estimator (of the whole pipeline) with the current weights."""
+        model = sklearn_arrays.copy_of(self._template)
         sklearn_arrays.load(model, self._weights)
-        return ColearnModel(model_format=ModelFormat.NATIVE, model=model)
+        return ColearnModel(model_format=ModelFormat.NATIVE, model=self._steps.with_model(model))
 
     def weights_to_arrays(self, weights: Any) -> Arrays:
         """Return copies of the weights as named arrays.
@@ -184,14 +190,34 @@ class SklearnLearner(MachineLearningInterface):
         """
         return sklearn_arrays.check_like(dict(arrays), self._weights)
 
-    def _known_classes(self, classes: Sequence[Any] | npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    def _prepared(self, data: Data, part: str) -> Data:
+        """Return copies of X, as the model sees it, and y that can be trained on and scored."""
+        try:
+            features, targets = data
+            with _undisturbed():
+                features = self._steps.transform(features)
+            x = check_array(features, accept_sparse="csr", dtype=[np.float64, np.float32], copy=True)
+            y = np.array(check_array(targets, ensure_2d=False, dtype=None))
+            check_consistent_length(x, y)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"the {part} data cannot be used: {shown(error)}") from error
+        return x, y
+
+    def _known_classes(
+        self, estimator: Any, classes: Sequence[Any] | npt.NDArray[Any] | None
+    ) -> npt.NDArray[Any]:
         parts = [self._train_data, self._vote_data] + ([self._test_data] if self._test_data else [])
+        if tables := [labels.shape for _, labels in parts if labels.ndim != 1]:
+            raise ConfigError(
+                f"a classifier takes one label for each sample, not labels of shape {tables[0]}"
+            )
         present = np.unique(np.concatenate([labels for _, labels in parts]))
         known = present if classes is None else np.unique(np.asarray(classes))
         if strange := np.setdiff1d(present, known).tolist():
             raise ConfigError(f"the data have labels that are no class of the experiment: {strange}")
         if known.size < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
             raise ConfigError(f"a classifier needs two classes or more, not {known.tolist()}")
+        check_class_weight(estimator, known)
         return known
 
     def _first_scores(self, margin: float) -> ScoreKeeper:
@@ -244,41 +270,8 @@ def _check_positive(**numbers: int | None) -> None:
             raise ConfigError(f"{name} must be at least 1, not {number}")
 
 
-def _checked_data(data: Data, part: str) -> Data:
-    """Return copies of X and y that can be trained on and scored."""
-    try:
-        features, targets = data
-        x = check_array(features, accept_sparse="csr", dtype=[np.float64, np.float32], copy=True)
-        y = np.array(check_array(targets, ensure_2d=False, dtype=None))
-        check_consistent_length(x, y)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"the {part} data cannot be used: {error}") from error
-    return x, y
-
-
 def _is_finite(arrays: Arrays) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
-
-
-def _default_vote_scoring(model: Any) -> str | None:
-    return "neg_log_loss" if hasattr(model, "predict_proba") else None
-
-
-def _scorer(model: Any, scoring: str | Scorer | None) -> Scorer:
-    """Return a scorer; for log loss one that knows all classes, also those that a sample lacks.
-
-    Raises:
-        ConfigError: there is no such scorer.
-    """
-    if scoring == "neg_log_loss":
-        scoring = make_scorer(
-            log_loss, greater_is_better=False, response_method="predict_proba", labels=model.classes_
-        )
-    try:
-        found: Scorer = check_scoring(model, scoring)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{scoring!r} is no scoring for {type(model).__name__}: {error}") from error
-    return found
 
 
 @functools.cache

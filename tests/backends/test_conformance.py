@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Perceptron, SGDClassifier, SGDRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from colearn_backends.sklearn import SklearnLearner
 from colearn_chain.ml_interface import MachineLearningInterface, ProposedWeights, Weights
@@ -56,6 +58,13 @@ LEARNERS: dict[str, Maker] = {
     ),
     "sgd-regressor": _on_line(SGDRegressor(random_state=0)),
     "mlp-regressor": _on_line(MLPRegressor(hidden_layer_sizes=(5,), random_state=0)),
+    "pipeline": _on_blobs(make_pipeline(Normalizer(), SGDClassifier(loss="log_loss", random_state=0))),
+    "sgd-class-weights": _on_blobs(
+        SGDClassifier(loss="log_loss", class_weight={0: 1.0, 2: 3.0}, random_state=0)
+    ),
+    "sgd-regressor-pa": _on_line(
+        SGDRegressor(loss="epsilon_insensitive", penalty=None, learning_rate="pa1", eta0=1.0)
+    ),
     "step": lambda: StepLearner([1.0, 2.0]),
     "nan": lambda: NanLearner([1.0, 2.0]),
     "idle": lambda: IdleLearner([1.0, 2.0]),
