@@ -51,8 +51,6 @@ contract Experiment is IExperiment {
     mapping(uint256 number => Round) private _rounds;
     mapping(uint256 number => bytes32) private _digests;
     mapping(address learner => Member) private _members;
-    /// @inheritdoc IExperiment
-    uint256 public membershipCount;
     mapping(uint256 membership => Term) private _terms;
     mapping(uint256 membership => bytes32) private _encryptionKeys;
 
@@ -142,12 +140,12 @@ contract Experiment is IExperiment {
         (uint256 first, uint256 closings) = open ? (number + 2, number - 1) : (number + 1, number);
         if (first > MAX_ROUNDS) revert TooLateToJoin(first, MAX_ROUNDS);
 
-        uint64 taken = roster.active() | roster.arriving() | (open ? current.electorate() : 0);
+        uint64 taken = roster.taken() | (open ? current.electorate() : 0);
         if (taken == type(uint64).max) revert NoSeatFree();
         uint8 seat = _lowestBit(~taken);
         _roster = open ? roster.withArriving(seat) : roster.withActive(seat);
 
-        uint256 membership = membershipCount++;
+        uint256 membership = roster.memberships();
         _terms[membership] = TermLibrary.begin(msg.sender, seat, first, closings);
         _members[msg.sender] = MemberLibrary.joining(seat, first, membership);
         if (encryptionKey != 0) _encryptionKeys[membership] = encryptionKey;
@@ -341,7 +339,7 @@ contract Experiment is IExperiment {
 
     /// @inheritdoc IExperiment
     function ballotOf(uint256 number, uint256 membership) external view returns (Ballot) {
-        if (membership >= membershipCount) return Ballot.None;
+        if (membership >= _roster.memberships()) return Ballot.None;
         Term term = _terms[membership];
         if (number < term.firstRound() || number > term.lastRound()) return Ballot.None;
         return _rounds[number].ballotAt(_position(term.seat()));
@@ -352,10 +350,10 @@ contract Experiment is IExperiment {
         Roster roster = _roster;
         Round current = _rounds[roster.number()];
         uint256 from = current.isOpen() ? roster.number() : roster.number() + 1;
-        uint64 seats = roster.active() | roster.arriving() | (current.isOpen() ? current.electorate() : 0);
+        uint64 seats = roster.taken() | (current.isOpen() ? current.electorate() : 0);
         list = new Membership[](RoundLibrary.popcount(seats));
         uint256 left = list.length;
-        for (uint256 i = membershipCount; left != 0; --i) {
+        for (uint256 i = roster.memberships(); left != 0; --i) {
             Term term = _terms[i - 1];
             if (term.lastRound() >= from && term.lastRound() >= term.firstRound()) {
                 list[--left] = _membership(i - 1);
@@ -364,8 +362,13 @@ contract Experiment is IExperiment {
     }
 
     /// @inheritdoc IExperiment
+    function membershipCount() external view returns (uint256) {
+        return _roster.memberships();
+    }
+
+    /// @inheritdoc IExperiment
     function memberships(uint256 from, uint256 count) external view returns (Membership[] memory list) {
-        list = new Membership[](_pageLength(from, count, membershipCount));
+        list = new Membership[](_pageLength(from, count, _roster.memberships()));
         for (uint256 i = 0; i < list.length; ++i) {
             list[i] = _membership(from + i);
         }
@@ -382,12 +385,12 @@ contract Experiment is IExperiment {
         view_.accepted = uint24(roster.accepted());
         view_.acceptedDigest = roster.accepted() == 0 ? specDigest : _digests[roster.accepted()];
         view_.active = roster.active();
-        view_.arriving = roster.arriving();
-        view_.departing = roster.departing();
+        view_.arriving = roster.changing() & ~roster.active();
+        view_.departing = roster.changing() & roster.active();
         view_.roundWord = Round.unwrap(_rounds[number]);
         view_.roundDigest = _digests[number];
         view_.historyHash = historyHash;
-        view_.memberships = membershipCount;
+        view_.memberships = roster.memberships();
 
         Member member = _members[learner];
         view_.invited = member.invited();

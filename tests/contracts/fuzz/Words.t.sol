@@ -167,24 +167,41 @@ contract MembershipWordTest is TestBase {
 /// @title The roster's word.
 contract RosterWordTest is TestBase {
     uint256 private constant USED = 2 ** 240;
+    uint256 private constant MEMBERSHIP = 2 ** 128;
 
     function testFuzz_EveryFieldIsReadFromItsPlace(uint256 word) public pure {
         Roster roster = Roster.wrap(word);
         assertEq(roster.active(), field(word, 0, 64), "active");
-        assertEq(roster.arriving(), field(word, 64, 64), "arriving");
-        assertEq(roster.departing(), field(word, 128, 64), "departing");
+        assertEq(roster.changing(), field(word, 64, 64), "changing");
+        assertEq(roster.memberships(), field(word, 128, 64), "memberships");
         assertEq(roster.number(), field(word, 192, 24), "number");
         assertEq(roster.accepted(), field(word, 216, 24), "accepted");
     }
 
-    function testFuzz_ASeatIsWrittenInItsPlaceAlone(uint256 word, uint256 seat) public pure {
+    function testFuzz_TakenAreTheSeatsThatAreActiveOrChanging(uint256 word) public pure {
+        uint64 taken = Roster.wrap(word).taken();
+        for (uint256 seat = 0; seat < 64; ++seat) {
+            bool is_ = field(word, seat, 1) + field(word, 64 + seat, 1) != 0;
+            assertTrue(((taken >> seat) & 1 == 1) == is_, "taken");
+        }
+    }
+
+    /// @dev Seats are given out free, and there are never 2^64 memberships.
+    function testFuzz_AJoinSetsOneBitAndCountsOneMembership(uint256 word, uint256 seat) public pure {
         seat %= 64;
+        word = without(without(word, seat, 1), 64 + seat, 1);
+        if (field(word, 128, 64) == type(uint64).max) word -= MEMBERSHIP;
         Roster roster = Roster.wrap(word);
-        assertEq(Roster.unwrap(roster.withActive(seat)), word | 2 ** seat, "active");
-        assertEq(Roster.unwrap(roster.withArriving(seat)), word | 2 ** (64 + seat), "arriving");
-        assertEq(Roster.unwrap(roster.withDeparting(seat)), word | 2 ** (128 + seat), "departing");
-        uint256 gone = without(without(without(word, seat, 1), 64 + seat, 1), 128 + seat, 1);
-        assertEq(Roster.unwrap(roster.without(seat)), gone, "without");
+        assertEq(Roster.unwrap(roster.withActive(seat)), word + 2 ** seat + MEMBERSHIP, "active");
+        assertEq(Roster.unwrap(roster.withArriving(seat)), word + 2 ** (64 + seat) + MEMBERSHIP, "arriving");
+    }
+
+    function testFuzz_AnEndIsWrittenOnItsSeatAlone(uint256 word, uint256 seat) public pure {
+        seat %= 64;
+        uint256 gone = without(without(word, seat, 1), 64 + seat, 1);
+        assertEq(Roster.unwrap(Roster.wrap(word).without(seat)), gone, "without");
+        uint256 departing = without(word, 64 + seat, 1) + 2 ** (64 + seat);
+        assertEq(Roster.unwrap(Roster.wrap(word).withDeparting(seat)), departing, "departing");
     }
 
     function testFuzz_TheAcceptedRoundIsWrittenInItsPlaceAlone(uint256 word, uint24 number) public pure {
@@ -194,17 +211,18 @@ contract RosterWordTest is TestBase {
         assertEq(without(Roster.unwrap(roster), 216, 24), without(word, 216, 24), "the rest");
     }
 
-    function testFuzz_OpeningMovesWhatWasAnnouncedUpByOnePlace(uint256 word) public pure {
+    function testFuzz_OpeningMakesEachAnnouncedChange(uint256 word) public pure {
         word %= USED;
         if (field(word, 192, 24) == type(uint24).max) word -= 2 ** 192; // maxRounds is below it
         Roster before = Roster.wrap(word);
         Roster afterwards = before.opened();
         for (uint256 seat = 0; seat < 64; ++seat) {
-            bool was = field(word, seat, 1) + field(word, 64 + seat, 1) != 0 && field(word, 128 + seat, 1) == 0;
-            assertTrue(((afterwards.active() >> seat) & 1 == 1) == was, "active");
+            bool was = field(word, seat, 1) == 1;
+            bool changes = field(word, 64 + seat, 1) == 1;
+            assertTrue(((afterwards.active() >> seat) & 1 == 1) == (changes ? !was : was), "active");
         }
-        assertEq(afterwards.arriving(), 0, "arriving");
-        assertEq(afterwards.departing(), 0, "departing");
+        assertEq(afterwards.changing(), 0, "changing");
+        assertEq(afterwards.memberships(), before.memberships(), "memberships");
         assertEq(afterwards.number(), before.number() + 1, "number");
         assertEq(afterwards.accepted(), before.accepted(), "accepted");
     }

@@ -35,6 +35,7 @@ abstract contract Invariants is ExperimentTest {
         eachProposerIsTheNextSeatOfTheElectorateAfterTheOneBefore();
         anElectorateIsTheMembershipsThatCoverTheRound();
         anAddressHasOneMembershipAtATime();
+        aSeatHasOneAnnouncedChangeAtMost();
         theListOfLearnersIsWhoCoversTheOpenRoundOrALaterOne();
         eachBallotCastIsOnRecordAndNoOtherIs();
         theHistoryHashFollowsFromTheViews();
@@ -164,6 +165,31 @@ abstract contract Invariants is ExperimentTest {
                 assertTrue(!same || list[j].lastRound < list[i].firstRound, "memberships overlap");
             }
         }
+    }
+
+    /// @dev Who arrives is not in the next round, and who departs is: so the contract has one bit a seat for both.
+    function aSeatHasOneAnnouncedChangeAtMost() private view {
+        IExperiment.Snapshot memory s = experiment.snapshot(address(0));
+        IExperiment.Membership[] memory list = experiment.memberships(0, type(uint256).max);
+        uint256 next = uint256(s.number) + 1;
+        uint64 active = 0;
+        uint64 arriving = 0;
+        uint64 departing = 0;
+        for (uint256 i = 0; i < list.length; ++i) {
+            uint64 bit = uint64(1) << list[i].seat;
+            if (list[i].lastRound < next || list[i].lastRound < list[i].firstRound) continue;
+            if (list[i].firstRound > next) {
+                assertEq(arriving & bit, 0, "two newcomers on one seat");
+                arriving |= bit;
+            } else {
+                active |= bit;
+                if (list[i].lastRound == next) departing |= bit;
+            }
+        }
+        assertEq(active & arriving, 0, "a newcomer on a seat of the next round");
+        assertEq(s.active, active, "active");
+        assertEq(s.arriving, arriving, "arriving");
+        assertEq(s.departing, departing, "departing");
     }
 
     function theListOfLearnersIsWhoCoversTheOpenRoundOrALaterOne() private view {

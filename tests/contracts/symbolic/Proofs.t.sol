@@ -65,6 +65,10 @@ abstract contract Proofs is TestBase {
         return Round.wrap(uint256(vm.load(address(experiment), slot)));
     }
 
+    function memberAt(address who) internal view returns (Member) {
+        return Member.wrap(uint256(vm.load(address(experiment), keccak256(abi.encode(who, MEMBERS_SLOT)))));
+    }
+
     function digestAt(uint256 number) internal view returns (bytes32) {
         return vm.load(address(experiment), keccak256(abi.encode(number, DIGESTS_SLOT)));
     }
@@ -239,6 +243,27 @@ abstract contract Proofs is TestBase {
         ask(caller, someCall(kind, number, given));
         assert(Round.unwrap(roundAt(7)) == Round.unwrap(closed));
         assert(digestAt(7) == digest);
+    }
+
+    /// @dev Round 7 is the latest, open or not, whatever was announced: who joins gets a seat that is neither of this
+    /// round nor of the next nor of another newcomer's, and no other seat's bit changes.
+    function check_ASeatIsGivenToOneLearnerAtATime(
+        Round word,
+        Roster roster,
+        address caller,
+        Member member,
+        bytes32 key
+    ) public {
+        assumeARound(word);
+        putState(word, 0, roster);
+        putMember(caller, member);
+        vm.assume(ask(caller, abi.encodeCall(IExperiment.join, (key))));
+        Roster afterwards = Roster.wrap(uint256(vm.load(address(experiment), bytes32(ROSTER_SLOT))));
+        uint64 given = uint64(1) << memberAt(caller).seat();
+        assert(roster.taken() & given == 0);
+        assert(!word.isOpen() || word.electorate() & given == 0);
+        assert(afterwards.active() == (word.isOpen() ? roster.active() : roster.active() | given));
+        assert(afterwards.changing() == (word.isOpen() ? roster.changing() | given : roster.changing()));
     }
 
     function someCall(uint8 kind, uint256 number, bytes32 given) private pure returns (bytes memory) {
