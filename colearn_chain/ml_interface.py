@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -91,8 +91,12 @@ class ColearnModel(BaseModel):
     model: Any | None = None
 
 
-class MachineLearningInterface(abc.ABC):
-    """A learner: trains on private data, tests others' weights on them, and holds the current model."""
+@runtime_checkable
+class MachineLearningInterface(Protocol):
+    """A learner: trains on private data, tests others' weights on them, and holds the current model.
+
+    Any object with these five methods is one, whether its class inherits from this one or not.
+    """
 
     @abc.abstractmethod
     def mli_propose_weights(self) -> Weights:

@@ -131,11 +131,17 @@ def _checked(factory: Callable[..., Any], name: str) -> Factory:
     @functools.wraps(factory)
     def make(context: LearnerContext) -> MachineLearningInterface:
         learner = _call(factory, name, context)
-        if not isinstance(learner, MachineLearningInterface):
-            raise ConfigError(f"{name} made a {type(learner).__name__}, which is no MachineLearningInterface")
+        if isinstance(learner, type) or not isinstance(learner, MachineLearningInterface):
+            raise ConfigError(f"{name} made a {type(learner).__name__}, {_why_no_learner(learner)}")
         return learner
 
     return make
+
+
+def _why_no_learner(made: object) -> str:
+    methods = MachineLearningInterface.__abstractmethods__
+    lacking = ", ".join(sorted(method for method in methods if not hasattr(made, method)))
+    return "which is no MachineLearningInterface" + (f": it has no {lacking}" if lacking else "")
 
 
 def _call(factory: Callable[..., Any], name: str, context: LearnerContext) -> Any:

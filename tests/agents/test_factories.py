@@ -108,6 +108,32 @@ def test_what_is_no_learner_is_refused(module: Callable[[str], str]) -> None:
         factory(CONTEXT)
 
 
+PLAIN = LEARNER.replace("(MachineLearningInterface)", "")
+
+
+def test_a_learner_need_not_inherit_from_anything(module: Callable[[str], str]) -> None:
+    """An object with the five methods is a learner."""
+    assert "(MachineLearningInterface)" not in PLAIN
+    learner = load_factory(module(PLAIN) + ":Idle")(CONTEXT)
+    assert type(learner).__mro__ == (type(learner), object)
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        ("{}", "made a dict, .*: it has no mli_accept_weights, mli_get_current_model, .*_weights$"),
+        ("Idle", "made a type, which is no MachineLearningInterface$"),
+        ("Less(context)", "made a Less, which is no MachineLearningInterface: it has no mli_test_weights$"),
+    ],
+)
+def test_what_lacks_a_method_is_told_so(made: str, complaint: str, module: Callable[[str], str]) -> None:
+    """The methods that are missing are named; a class that was not called is no learner."""
+    less = PLAIN.replace("class Idle", "class Less").replace("mli_test_weights", "mli_test")
+    text = f"{PLAIN}\n{less}\ndef learner(context): return {made}"
+    with pytest.raises(ConfigError, match=complaint):
+        load_factory(module(text) + ":learner")(CONTEXT)
+
+
 def test_a_package_missing_in_the_call_names_its_extra(module: Callable[[str], str]) -> None:
     """Backends import their framework late: then, too, the extra is named."""
     late = "def learner(context): raise ModuleNotFoundError(name='sklearn')"
