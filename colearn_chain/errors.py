@@ -17,7 +17,8 @@
     ├── ContractReverted           the contract refused a call, with the values that broke its rule
     ├── LearnerError               a learner's own code failed or returned what the interface forbids
     └── ConfigError                the operator: a file, an option, a missing extra
-        └── KeystoreError          (chain.keystore) an account's file; WrongPassword below it
+        ├── KeystoreError          (chain.keystore) an account's file; WrongPassword below it
+        └── NoAcceptedModel        (accepted) nothing was accepted in the round that was asked for
 
 A mistake in this project's own code is none of these: it stays a ``RuntimeError`` or an ``AssertionError``.
 Adapters let no foreign exception out: they raise one of these ``from`` it. Each class carries what was wrong

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from colearn_agents.evidence import read_file
 from colearn_chain.artefacts import Card
-from colearn_chain.errors import ChainError, ConfigError, InvalidArtefact
+from colearn_chain.errors import ChainError, ConfigError
 from colearn_chain.storage import ArtefactStore
 
 if TYPE_CHECKING:
@@ -47,14 +47,9 @@ class OpenedExperiment:
             InvalidWeights: the first weights do not fit the spec.
             StorageError: the store does not have it or does not answer.
         """
-        fetched = store.fetch_spec(self.deployment.spec_digest)
-        if fetched.spec.rules != self.deployment.rules:
-            raise InvalidArtefact(
-                f"the contract has the rules {self.deployment.rules}, its spec says {fetched.spec.rules}",
-                subject="rules",
-                value=fetched.spec.rules,
-            )
-        return fetched
+        from colearn_chain.accepted import agreed_spec  # noqa: PLC0415 - imports web3
+
+        return agreed_spec(self.deployment, store)
 
 
 def read_card(path: Path) -> Card:
