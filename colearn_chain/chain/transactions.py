@@ -77,6 +77,10 @@ class _Refusal(Enum):
     OTHER = auto()
 
 
+def _forget(raw: bytes) -> None:
+    pass
+
+
 # In lower case, as geth, anvil and eth-tester say it; the first match counts.
 _PHRASES = (
     ("already known", _Refusal.KNOWN),
@@ -103,6 +107,8 @@ class Sender:
         account: who signs.
         fees: what a transaction may cost.
         patience: how long to wait for a receipt.
+        keep: called with the raw bytes of each transaction before they first leave this process, so that
+            another one can find out what became of it; what it raises stops the sending.
     """
 
     def __init__(
@@ -112,9 +118,11 @@ class Sender:
         *,
         fees: FeePolicy = UNBOUNDED,
         patience: Patience = Patience(),
+        keep: Callable[[bytes], None] = _forget,
     ) -> None:
         self.node = node
         self._account = account
+        self._keep = keep
         self._market = FeeMarket(node, fees)
         self._patience = patience
         self._nonce: int | None = None
@@ -222,6 +230,7 @@ class Sender:
         """
         maybe_there = signed in self._rivals
         if not maybe_there:
+            self._keep(signed.raw)
             self._rivals.append(signed)
         self._beaten = signed.fees
         for left in reversed(range(PUSHES)):

@@ -327,3 +327,33 @@ def test_seeded_accounts_are_the_same_every_time() -> None:
     assert Account.seeded("demo", 0).address == "0x41a3E4b65089af709E56Ce2d2F530eD99EB8e351"
     several = {Account.seeded(seed, index).address for seed in ("demo", "demo1", "") for index in range(3)}
     assert len(several) == 9
+
+
+def test_what_is_kept_is_kept_before_it_is_sent(wire: Wire) -> None:
+    """All that ever leaves the process was handed over before, each once, also what replaces another."""
+    kept: list[tuple[str, int]] = []
+
+    def keep(raw: bytes) -> None:
+        kept.append(("0x" + raw.hex(), wire.provider.calls[SEND]))
+
+    wire.provider.refuse(SEND, -32000, "replacement transaction underpriced")
+    wire.provider.inject(SEND, Fault.LOST_ANSWER)
+    propose(wire, wire.sender(keep=keep))
+    first, second, again = sent(wire)
+    assert second == again
+    assert kept == [(first, 0), (second, 1)]
+
+
+def test_what_cannot_be_kept_is_not_sent(wire: Wire) -> None:
+    """A full disk ends the call before anything left; the same call later is not in its way."""
+    refusals = [ConfigError("no space left")]
+
+    def keep(raw: bytes) -> None:
+        if refusals:
+            raise refusals.pop()
+
+    sender = wire.sender(keep=keep)
+    with pytest.raises(ConfigError, match="no space"):
+        propose(wire, sender)
+    assert sent(wire) == []
+    assert propose(wire, sender).succeeded
