@@ -87,8 +87,12 @@ def _text(path: Path) -> str:
 
 
 def _first(error: ValidationError, model: type[BaseModel]) -> tuple[Sequence[Key], str]:
-    """The first thing that is wrong: its key, and what. Values can be secret, and none is shown."""
-    found = error.errors(include_url=False, include_input=False)[0]
+    """The first thing that is wrong: its key, and what. Values can be secret, and none is shown.
+
+    A misspelt key is also a missing one: what stands in the file is named first.
+    """
+    wrong = error.errors(include_url=False, include_input=False)
+    found = next((each for each in wrong if each["type"] == "extra_forbidden"), wrong[0])
     key = found["loc"]
     if found["type"] == "extra_forbidden":
         return key, f"is not known here; known are {', '.join(_fields(model, key[:-1]))}"

@@ -115,6 +115,10 @@ def test_a_table_that_a_command_needs(tmp_path: Path) -> None:
             LOCAL + "confirmation = 2\n",
             ", line 4: network.confirmation: is not known here; known are bearer_token",
         ),
+        (
+            '[network]\nchain = 31337\nrpc = "http://h"\n',
+            ", line 2: network.chain: is not known here; known are bearer_token",
+        ),
         ("# one\n\n[network]\nrpc = []\n", ", line 3: network.chain_id: is missing"),
         ("[network]\nchain_id = 31337\n", ", line 1: network.rpc: is missing"),
         (
