@@ -19,7 +19,7 @@ from colearn_chain.artefacts import (
     WeightsFile,
 )
 from colearn_chain.errors import InvalidArtefact
-from colearn_chain.storage.folders import file_cid, staging, storage_errors
+from colearn_chain.storage.folders import file_cid, folder_digest, staging, storage_errors
 from colearn_chain.weights import NamedArrays, WeightSchema, read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -76,13 +76,17 @@ class ArtefactStore:
             InvalidArtefact: the spec or the weights are larger than anybody would fetch.
             StorageError: the store or the disk refused.
         """
-        _check_first_size(WeightSchema.of(arrays).most_bytes())
-        spec.weight_schema.check(arrays)
-        data = spec.to_bytes()
-        with self._folder() as folder:
-            write_weights(arrays, folder / WEIGHTS_FILE)
-            (folder / SPEC_FILE).write_bytes(data)
+        with self._spec_folder(spec, arrays) as folder:
             return self._storage.put(folder)
+
+    def digest_of_spec(self, spec: ExperimentSpec, arrays: NamedArrays) -> Digest:
+        """Return what a spec with its first weights would be stored under, and store nothing.
+
+        Raises:
+            InvalidWeights: as ``publish_spec`` does; InvalidArtefact and StorageError likewise.
+        """
+        with self._spec_folder(spec, arrays) as folder:
+            return folder_digest(folder)
 
     def fetch_spec(self, digest: Digest) -> FetchedSpec:
         """Fetch an experiment's spec and its first weights.
@@ -139,6 +143,16 @@ class ArtefactStore:
             StorageError: the store did not answer.
         """
         return self._storage.has(digest)
+
+    @contextmanager
+    def _spec_folder(self, spec: ExperimentSpec, arrays: NamedArrays) -> Iterator[Path]:
+        _check_first_size(WeightSchema.of(arrays).most_bytes())
+        spec.weight_schema.check(arrays)
+        data = spec.to_bytes()
+        with self._folder() as folder:
+            write_weights(arrays, folder / WEIGHTS_FILE)
+            (folder / SPEC_FILE).write_bytes(data)
+            yield folder
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:

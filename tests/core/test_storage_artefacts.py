@@ -140,6 +140,18 @@ def test_proposal_roundtrip(store: ArtefactStore, scratch: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
+def test_a_specs_digest_is_known_before_it_is_stored(tmp_path: Path) -> None:
+    """What would be refused is refused then, and nothing is stored."""
+    storage = MemoryStorage()
+    store = ArtefactStore(storage, tmp_path)
+    digest = store.digest_of_spec(SPEC, ARRAYS)
+    assert not storage.has(digest)
+    assert store.publish_spec(SPEC, ARRAYS) == digest
+    with pytest.raises(InvalidWeights, match="missing"):
+        store.digest_of_spec(SPEC, {"bias": ARRAYS["bias"]})
+    assert not any(tmp_path.iterdir())
+
+
 def test_spec_roundtrip(store: ArtefactStore, scratch: Path) -> None:
     """A published spec is fetched with its first weights, and scratch is empty again."""
     digest = store.publish_spec(SPEC, ARRAYS)
