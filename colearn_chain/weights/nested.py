@@ -3,12 +3,13 @@
 Whatever ``Weights.weights`` is, a learner may say itself how it becomes arrays (``WeightsCodec``). Where it
 does not, nested dicts, lists and tuples of numbers and numpy arrays are walked: a leaf is named by the path
 to it, keys and positions joined by ``/`` (in a key ``~`` is written ``~0`` and ``/`` is written ``~1``, as in
-JSON Pointer, RFC 6901).
+JSON Pointer, RFC 6901). A list of numbers of one type is one leaf: a tensor for every number would cost far
+more than the numbers.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -104,9 +105,17 @@ def _items(node: object, path: Path) -> Iterable[tuple[str, Any]] | None:
     """A container's parts by key or position; None for a leaf."""
     if type(node) is dict:
         return _keyed(node, path)
-    if type(node) is list or type(node) is tuple:
+    if (type(node) is list or type(node) is tuple) and not _is_row(node):
         return ((str(index), part) for index, part in enumerate(node))
     return None
+
+
+def _is_row(node: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether this is a list or tuple of numbers of one Python type."""
+    if not (type(node) is list or type(node) is tuple) or not node:
+        return False
+    kind = type(node[0])
+    return kind in {bool, int, float} and all(type(part) is kind for part in node)
 
 
 def _keyed(node: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, Any]]:
@@ -134,7 +143,7 @@ def _leaves(node: object, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def _to_array(path: Path, leaf: object) -> NDArray[Any]:
     name = _name(path)
-    if isinstance(leaf, bool | int | float | np.generic | np.ndarray):
+    if isinstance(leaf, bool | int | float | np.generic | np.ndarray) or _is_row(leaf):
         try:
             array = np.asarray(leaf, dtype=_number_dtype(leaf))
         except OverflowError as error:
@@ -150,9 +159,11 @@ def _to_array(path: Path, leaf: object) -> NDArray[Any]:
 
 
 def _number_dtype(leaf: object) -> np.dtype[Any] | None:
-    """The dtype of a Python number; None for what has its own."""
+    """The dtype of a Python number, or of numbers of one type; None for what has its own."""
     if isinstance(leaf, np.generic | np.ndarray):
         return None
+    if isinstance(leaf, list | tuple):
+        leaf = leaf[0]
     return np.dtype("?" if isinstance(leaf, bool) else "i8" if isinstance(leaf, int) else "f8")
 
 
@@ -172,8 +183,12 @@ def _from_array(path: Path, leaf: Any, array: NDArray[Any]) -> Any:
         raise InvalidWeights(f"'{shown(name)}' has dtype {found}, not {wanted}", subject=name, value=found)
     if isinstance(leaf, np.ndarray):
         return array
-    if array.shape != ():
+    shape = np.shape(leaf)
+    if array.shape != shape:
+        where = f"{len(leaf)} numbers are" if shape else "a number is"
         raise InvalidWeights(
-            f"'{shown(name)}' has shape {array.shape} where a number is", subject=name, value=array.shape
+            f"'{shown(name)}' has shape {array.shape} where {where}", subject=name, value=array.shape
         )
+    if isinstance(leaf, list | tuple):
+        return type(leaf)(array.tolist())
     return array[()] if isinstance(leaf, np.generic) else type(leaf)(array.item())

@@ -89,7 +89,11 @@ def same(left: Any, right: Any) -> bool:
 
 
 def count(node: Any) -> int:
-    """How many leaves there are."""
+    """How many leaves there are; numbers of one type in a row are one."""
+    if isinstance(node, list | tuple) and [type(part) for part in node] in [
+        [kind] * len(node) for kind in (bool, int, float) if node
+    ]:
+        return 1
     if isinstance(node, dict | list | tuple):
         return sum(count(part) for part in (node.values() if isinstance(node, dict) else node))
     return 1
@@ -110,6 +114,30 @@ def test_names_are_paths() -> None:
     arrays = codec_of(Holder(weights)).weights_to_arrays(weights)
     assert list(arrays) == ["layers/0/w", "layers/1/0", "layers/1/1", "a~1b~0"]
     assert [array.dtype.name for array in arrays.values()] == ["float64", "float64", "int64", "bool"]
+
+
+def test_numbers_of_one_type_in_a_row_are_one_array() -> None:
+    """A tensor for each of many numbers would cost more than all of them."""
+    weights = {"bias": [0.5] * 100_000, "table": [[1, 2], [3, 4]], "flags": (True, False), "mixed": [1, 2.0]}
+    codec = codec_of(Holder(weights))
+    arrays = codec.weights_to_arrays(weights)
+    shapes = {name: (array.dtype.name, array.shape) for name, array in arrays.items()}
+    assert shapes == {
+        "bias": ("float64", (100_000,)),
+        "table/0": ("int64", (2,)),
+        "table/1": ("int64", (2,)),
+        "flags": ("bool", (2,)),
+        "mixed/0": ("int64", ()),
+        "mixed/1": ("float64", ()),
+    }
+    assert same(codec.arrays_to_weights(arrays), weights)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 1), ()])
+def test_a_row_does_not_grow(shape: tuple[int, ...]) -> None:
+    """A list comes back with as many numbers as the learner's own, or not at all."""
+    with pytest.raises(InvalidWeights, match=r"'row' has shape .* where 2 numbers are"):
+        codec_of(Holder({"row": [1.0, 2.0]})).arrays_to_weights({"row": np.zeros(shape)})
 
 
 def test_weights_without_a_container() -> None:
