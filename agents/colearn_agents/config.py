@@ -29,6 +29,10 @@
     seed = 0
     arguments = { epochs = 2 }
 
+    [agent]
+    poll = 1.0                                # seconds from one look at the chain to the next
+    journals = "journals"                     # folder: what an agent must not forget
+
 Every table may be left out by a file whose commands do not need it. Paths are relative to the file.
 ``${NAME}`` is a variable of the environment and ``${file:PATH}`` the only line of a file: secrets stand
 there, not here.
@@ -112,6 +116,11 @@ class Config:
     def finality(self) -> Finality:
         """When a block counts; on a local chain where nothing is said, at once."""
         return self.network.finality or self.network.confirmations or 0
+
+    @property
+    def journals(self) -> Path:
+        """The folder of the agents' journals; beside the file when it says nothing."""
+        return self.tables.agent.journals or self.path.parent / "journals"
 
     def nodes(self) -> list[Node]:
         """Return the network's nodes, in the file's order; nothing is asked of them yet.

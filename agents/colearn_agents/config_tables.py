@@ -123,6 +123,13 @@ class LearnerTable(Table):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class AgentTable(Table):
+    """How the agent runs."""
+
+    poll: float = Field(default=1.0, gt=0, le=3_600)
+    journals: Place | None = None
+
+
 class Tables(Table):
     """The whole file."""
 
@@ -131,3 +138,4 @@ class Tables(Table):
     account: AccountTable | None = None
     experiment: ExperimentTable | None = None
     learner: LearnerTable | None = None
+    agent: AgentTable = AgentTable()

@@ -44,6 +44,10 @@ factory = "package.module:factory"
 index = 1
 count = 3
 arguments = { epochs = 2 }
+
+[agent]
+poll = 2.5
+journals = "kept"
 """
 LOCAL = '[network]\nchain_id = 31337\nrpc = "http://127.0.0.1:8545"\n'
 HEX_KEY = "0x" + "4c" * 32
@@ -81,15 +85,17 @@ def test_everything_that_a_file_says(tmp_path: Path) -> None:
         0,
     )
     assert learner.arguments == {"epochs": 2}
+    assert (config.tables.agent.poll, config.journals) == (2.5, tmp_path / "kept")
     assert not config.storage().has(NO_DIGEST)
 
 
 def test_what_may_be_left_out(tmp_path: Path) -> None:
-    """On a local chain blocks count at once; accounts lie in the home folder; one address needs no list."""
+    """On a local chain blocks count at once; accounts lie in the home folder, journals beside the file."""
     config = load(tmp_path, LOCAL + '[account]\nname = "alice"\n')
     assert config.finality == 0
     assert len(config.nodes()) == 1
     assert config.account.keystore == Path("~/.colearn-chain/accounts").expanduser()
+    assert (config.tables.agent.poll, config.journals) == (1.0, tmp_path / "journals")
 
 
 def test_a_table_that_a_command_needs(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_a_table_that_a_command_needs(tmp_path: Path) -> None:
         ('a = "\n', "line 1"),
         (
             "chain = 5\n",
-            ", line 1: chain: is not known here; known are account, experiment, learner, network",
+            ", line 1: chain: is not known here; known are account, agent, experiment, learner, network",
         ),
         (
             LOCAL + "confirmation = 2\n",
@@ -155,6 +161,7 @@ def test_a_table_that_a_command_needs(tmp_path: Path) -> None:
         ('storage = ["directory:a", "directory:b"]', ", line 1: storage: "),
         ("network = 5", ", line 1: network: "),
         ('[learner]\nfactory = "a:b"\ncount = 0\n', ", line 3: learner.count: "),
+        ("[agent]\npoll = 0\n", ", line 2: agent.poll: input should be greater than 0"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, says: str) -> None:
