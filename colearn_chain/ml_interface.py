@@ -26,6 +26,7 @@ class ErrorCodes(Enum):
     """Why a learner has nothing to propose."""
 
     DP_BUDGET_EXCEEDED = 1
+    MODEL_FULL = 2
 
 
 class TrainingSummary(BaseModel):

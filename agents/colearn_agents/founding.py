@@ -11,7 +11,6 @@ from colearn_chain.artefacts import ExperimentSpec, Score
 from colearn_chain.chain import Account, ExperimentContract, Sender, embedded_chain
 from colearn_chain.errors import ConfigError, InvalidWeights
 from colearn_chain.types import RoundNumber
-from colearn_chain.weights import WeightSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.storage import ArtefactStore
     from colearn_chain.types import Address, Timestamp
-    from colearn_chain.weights import NamedArrays
+    from colearn_chain.weights import NamedArrays, WeightSchema
 
 BEFORE = RoundNumber(0)
 """The time before the first round."""
@@ -92,8 +91,8 @@ def found(
     accounts = [party_account(settings.seed, party) for party in range(settings.learners + 1)]
     chain = start_chain([account.address for account in accounts])
     organizer, *members = (Sender(chain.node, account) for account in accounts)
-    arrays = _first_weights(learners)
-    spec = _spec(settings, chain, arrays)
+    arrays, schema = _first_weights(learners)
+    spec = _spec(settings, chain, schema)
     contract = ExperimentContract.deploy(organizer, spec.rules, store.publish_spec(spec, arrays))
     founding = Founding(
         chain=chain, contract=contract, spec=spec, organizer=organizer, members=tuple(members)
@@ -103,23 +102,24 @@ def found(
     return founding
 
 
-def _first_weights(learners: Sequence[MachineLearningInterface]) -> NamedArrays:
-    """The first learner's weights, from which all start; the others' have to look the same."""
-    first, *others = (GuardedLearner(learner).current() for learner in learners)
-    schema = WeightSchema.of(first)
+def _first_weights(learners: Sequence[MachineLearningInterface]) -> tuple[NamedArrays, WeightSchema]:
+    """The first learner's weights, from which all start, and their schema, which the others' have to fit."""
+    guarded = [GuardedLearner(learner) for learner in learners]
+    first, *others = (learner.current() for learner in guarded)
+    schema = guarded[0].schema(first)
     for index, arrays in enumerate(others, start=1):
         try:
             schema.check(arrays)
         except InvalidWeights as error:
             raise ConfigError(f"learner {index}'s weights do not look like learner 0's: {error}") from error
-    return first
+    return first, schema
 
 
-def _spec(settings: GroupSettings, chain: Chain, arrays: NamedArrays) -> ExperimentSpec:
+def _spec(settings: GroupSettings, chain: Chain, schema: WeightSchema) -> ExperimentSpec:
     return ExperimentSpec(
         name=f"a group of {settings.learners}, seed {settings.seed}",
         rules=settings.rules(chain.now()),
-        weight_schema=WeightSchema.of(arrays),
+        weight_schema=schema,
         score=Score(name="vote score", direction="maximize"),
     )
 

@@ -15,13 +15,13 @@ from pydantic import BaseModel, ValidationError
 from colearn_agents.strangers import in_words
 from colearn_chain.errors import ColearnError, LearnerError
 from colearn_chain.ml_interface import DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
-from colearn_chain.weights import codec_of
+from colearn_chain.weights import codec_of, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from colearn_chain.ml_interface import MachineLearningInterface
-    from colearn_chain.weights import NamedArrays
+    from colearn_chain.weights import NamedArrays, WeightSchema
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -83,6 +83,15 @@ class GuardedLearner:
             if weights.weights is None:
                 raise LearnerError("mli_get_current_weights returned no weights")
             return self._arrays(weights)
+
+    def schema(self, arrays: NamedArrays) -> WeightSchema:
+        """Return what weights have to look like: what the learner declares, or what its current arrays are.
+
+        Raises:
+            LearnerError: the learner failed, or what it declares is no schema.
+            InvalidWeights: the arrays do not fit it, or there is none that they fit.
+        """
+        return _guard("weight_schema", lambda: schema_of(self._learner, arrays))
 
     def propose(self) -> TrainedArrays:
         """Train.
