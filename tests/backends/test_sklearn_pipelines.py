@@ -105,6 +105,11 @@ def test_the_current_model_is_the_whole_pipeline() -> None:
     assert isinstance(model, Pipeline)
     assert model.score(*blobs(seed=9)) > 0.9
     assert np.array_equal(model.steps[0][1].mean_, fixed.mean_)
+    before = model.predict_proba(blobs(seed=9)[0])
+    adopt(ours)
+    model_of(ours).steps[0][1].mean_[:] = 0
+    assert np.array_equal(model.predict_proba(blobs(seed=9)[0]), before)
+    assert model_of(ours).score(*blobs(seed=9)) > 0.9
 
 
 def test_no_step_is_ever_fitted_or_shared() -> None:
@@ -229,6 +234,8 @@ def test_class_weights_weigh_training_and_votes_alike() -> None:
     weighed = log_loss(labels, found, sample_weight=np.where(labels == 1, 20.0, 1.0))
     assert tested.vote_score == pytest.approx(-weighed)
     assert tested.vote_score != pytest.approx(-log_loss(labels, found))
+    unsaid = learner(classifier(class_weight={1: 20.0}), data=rare, classes=range(2))
+    assert unsaid.mli_test_weights(proposal).vote_score == tested.vote_score
 
 
 def test_class_weights_find_the_rare_class() -> None:

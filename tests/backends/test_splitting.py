@@ -147,9 +147,10 @@ def test_sizes_are_kept_to_a_sample_or_refused(samples: int, sizes: list[float],
 
 
 def test_numbers_of_samples_are_sizes_too() -> None:
-    """Sizes that are counts of all samples come out as they are."""
+    """Sizes that are counts of all samples, or hundredths of a hundred, come out as they are."""
     parts = split_rows(np.zeros(1000), 4, seed=0, sizes=[700, 200, 99, 1])
     assert [part.size for part in parts] == [700, 200, 99, 1]
+    assert [part.size for part in split_rows(np.zeros(100), 2, seed=0, sizes=[0.29, 0.71])] == [29, 71]
 
 
 @given(
