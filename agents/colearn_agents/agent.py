@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from colearn_agents import events
 from colearn_agents.chronicle import Chronicle
+from colearn_agents.confirmed import ConfirmedRounds
 from colearn_agents.drafts import Drafts
 from colearn_agents.guarded import GuardedLearner
 from colearn_agents.journal import Sent, hex_of
@@ -41,10 +42,13 @@ from colearn_chain.rounds import (
 from colearn_chain.types import Timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from colearn_agents.events import Observer
     from colearn_agents.journal import Journal, Judged
     from colearn_chain.artefacts import ProposalClaim
     from colearn_chain.chain import ExperimentContract, Receipt, Sender
+    from colearn_chain.chain.networks import Finality
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.rounds import Snapshot
     from colearn_chain.storage import ArtefactStore
@@ -54,6 +58,10 @@ log = logging.getLogger(__name__)
 
 FETCH_FRACTION = 0.5
 """For which part of a window a store that fails is asked again."""
+
+ASLEEP_SECONDS = 30
+"""After so long without a block a chain is taken for one that makes blocks only for transactions; those that
+make them by the clock need 12 s at most."""
 
 RACES = frozenset(
     {
@@ -82,6 +90,11 @@ class _Hindrance:
     passing: bool
 
 
+def _no_clock() -> float:
+    """The beginning of time, when no chain was asleep."""
+    return 0.0
+
+
 class LearnerAgent:
     """One learner of one experiment.
 
@@ -93,6 +106,8 @@ class LearnerAgent:
         journal: what was trained, stored, sent, judged and adopted; an agent that is restarted gets it again.
         observe: called with each event.
         fetch_fraction: for which part of a window, from its beginning, a store that fails is asked again.
+        finality: when a block counts. The agent acts in a round once the one before is closed for good.
+        clock: the time here, in seconds since 1970; it is only asked whether a chain has fallen asleep.
 
     Raises:
         ConfigError: the journal is another learner's or another experiment's, or the experiment's rules are
@@ -112,8 +127,12 @@ class LearnerAgent:
         journal: Journal,
         observe: Observer = events.ignore,
         fetch_fraction: float = FETCH_FRACTION,
+        finality: Finality = 0,
+        clock: Callable[[], float] = _no_clock,
     ) -> None:
         self._contract = contract
+        self._confirmed = ConfirmedRounds(contract, finality)
+        self._clock = clock
         self._sender = sender
         self._journal = journal
         self._observe = observe
@@ -138,12 +157,17 @@ class LearnerAgent:
         """Digest of the artefact whose weights the learner holds; None before it was given any."""
         return self._models.held
 
+    @property
+    def closed(self) -> RoundNumber:
+        """The last round that is closed for good, as of the last step; 0: none."""
+        return self._confirmed.closed
+
     def step(self) -> Action:
         """Read one snapshot and do the one thing that it calls for.
 
         Returns:
             What was done; ``Wait`` where there was nothing to do, or what there was has to be tried again
-            later; after a ``Stop`` nothing else ever.
+            later or is not confirmed yet; after a ``Stop`` nothing else ever.
 
         Raises:
             TransportError: the node failed, or the journal's disk; the next step tries again.
@@ -161,6 +185,8 @@ class LearnerAgent:
 
     def _act(self, snapshot: Snapshot) -> Action:
         action = self._decide(snapshot, self.held)
+        if not self._confirmed.cover(snapshot) and not isinstance(action, Advance | Start):
+            return Wait(until=None)
         if not isinstance(action, Adopt):
             return self._perform(snapshot, action, None)
         lack = self._adopt(snapshot)
@@ -178,7 +204,19 @@ class LearnerAgent:
             nothing_to_propose=nothing,
             skipped_in_a_row=self._chronicle.skipped_before(snapshot.number) if nothing else 0,
         )
-        return next_action(view, self.address, snapshot.timestamp)
+        action = next_action(view, self.address, snapshot.timestamp)
+        if isinstance(action, Wait) and action.until is not None and self._is_overdue(snapshot, action.until):
+            return next_action(view, self.address, action.until)
+        return action
+
+    def _is_overdue(self, snapshot: Snapshot, until: Timestamp) -> bool:
+        """Whether a moment has come that the latest block tells nothing of, since the chain is asleep.
+
+        Such a chain makes a block when it gets a transaction, and gives it the time of that moment. Whether
+        it does is asked of the contract, which refuses before anything is sent: a clock here that is wrong
+        costs a request.
+        """
+        return self._clock() >= max(until, snapshot.timestamp + ASLEEP_SECONDS)
 
     def _perform(self, snapshot: Snapshot, action: Action, lack: _Hindrance | None) -> Action:
         match action:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from colearn_agents.events import RoundClosed
 from colearn_chain.artefacts import ProposalClaim
 from colearn_chain.errors import ChainError
-from colearn_chain.rounds import Status
+from colearn_chain.rounds import Status, seats_of, voters_of
 from colearn_chain.types import SEATS, Address, Digest, RoundNumber, Seat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from colearn_chain.chain import ExperimentContract
-    from colearn_chain.rounds import Membership, Round
+    from colearn_chain.rounds import Membership, Round, Rules
 
 PAGE = 64
 """How many rounds or memberships are read with one call."""
@@ -76,6 +77,27 @@ class Chronicle:
     def open_claim(self, number: RoundNumber, proposer: Address, parent: Digest) -> ProposalClaim:
         """Return what the manifest of a proposal must say, where all of it is known."""
         return ProposalClaim(self._experiment, number, proposer, parent)
+
+    def round_closed(self, number: RoundNumber, rules: Rules) -> RoundClosed:
+        """Return a closed round as an event.
+
+        Args:
+            number: the round.
+            rules: the experiment's.
+
+        Raises:
+            ChainError: the node does not answer, or tells of nobody where somebody sat.
+        """
+        closed, count = self._contract.round(number), self._contract.membership_count()
+        voters = seats_of(voters_of(closed, rules))
+        return RoundClosed(
+            round=number,
+            outcome=closed.status,
+            closing=closed.closing,
+            proposer=self.learner_at(closed.proposer, number, count),
+            digest=closed.digest,
+            ballots={self.learner_at(seat, number, count): closed.ballot_at(seat) for seat in voters},
+        )
 
     def skipped_before(self, number: RoundNumber) -> int:
         """Return how many rounds in a row were skipped just before a round, at most ``SEATS``."""

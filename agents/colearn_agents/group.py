@@ -17,7 +17,7 @@ from colearn_agents.settings import GroupSettings
 from colearn_agents.stalling import StallWatch
 from colearn_chain.artefacts import experiment_id
 from colearn_chain.errors import ConfigError
-from colearn_chain.rounds import Closing, Phase, Stop, Wait, seats_of, voters_of
+from colearn_chain.rounds import Closing, Phase, Stop, Wait
 from colearn_chain.storage import ArtefactStore, DirectoryStorage
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from colearn_agents.events import Event, Observer, RoundClosed, Stalled
+    from colearn_agents.events import Event, Observer, Stalled
     from colearn_agents.factories import Factory
     from colearn_agents.founding import Founding
     from colearn_chain.artefacts import ExperimentSpec
@@ -174,7 +174,7 @@ class Group:
         if isinstance(event, events.Stopped):
             self._last_word = event.reason
         if isinstance(event, events.Sent) and event.closed_round:
-            closed = self._closed(event.round)
+            closed = self._chronicle.round_closed(event.round, self.spec.rules)
             self._forward(closed)
             passed = closed.closing is Closing.PASSED
             reason = self._stalls.saw(closed.outcome, closed.ballots.values(), passed=passed)
@@ -184,22 +184,6 @@ class Group:
     def _give_up(self, number: RoundNumber, reason: str) -> None:
         self._stalled = events.Stalled(round=number, reason=reason)
         self._forward(self._stalled)
-
-    def _closed(self, number: RoundNumber) -> RoundClosed:
-        """A closed round as the contract's views tell of it."""
-        (closed,) = self.contract.rounds(number, 1)
-        count = self.contract.membership_count()
-        at = {seat: self._chronicle.learner_at(seat, number, count) for seat in seats_of(closed.electorate)}
-        return events.RoundClosed(
-            round=number,
-            outcome=closed.status,
-            closing=closed.closing,
-            proposer=at[closed.proposer],
-            digest=closed.digest,
-            ballots={
-                at[seat]: closed.ballot_at(seat) for seat in seats_of(voters_of(closed, self.spec.rules))
-            },
-        )
 
     def _pass_time(self, actions: Iterable[Action]) -> None:
         """Set the clock to the next moment at which somebody can act; a stall if there is none."""
