@@ -13,6 +13,7 @@ The learner is fresh in each test. What it proposes is compared by its arrays
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,9 +67,10 @@ class LearnerConformance:
 
     def test_weights_that_are_not_numbers_are_not_approved(self, learner: MachineLearningInterface) -> None:
         """NaN gets no approval, neither a vote nor a score that looks like one."""
-        weights = altered(learner, lambda array: array * np.nan)
         before = held(learner)
-        require(not approves(learner, weights), "NaN was approved")
+        with suppress(InvalidWeights):  # a learner may refuse them before there is anything to approve
+            weights = altered(learner, lambda array: array * np.nan)
+            require(not approves(learner, weights), "NaN was approved")
         require(held(learner) == before, "testing NaN changed the current weights")
 
     def test_wrong_weights_are_refused_and_change_nothing(self, learner: MachineLearningInterface) -> None:
