@@ -83,7 +83,11 @@ class ModelFormat(Enum):
 
 
 class ColearnModel(BaseModel):
-    """The current model as its owner may use it: an object of its framework, or a file."""
+    """The current model as its owner may use it.
+
+    ``model`` is an object of its framework (NATIVE) or the bytes of an ONNX file (ONNX); instead of it
+    ``model_file`` may name a file.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
 

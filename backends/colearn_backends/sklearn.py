@@ -11,6 +11,7 @@ trains or tests can change them, whether it succeeds or not.
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import warnings
@@ -24,6 +25,7 @@ from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it has no types
 
 from colearn_backends import sklearn_arrays
+from colearn_backends.onnx_export import MOST_ROWS, as_colearn_model, check_format
 from colearn_backends.sklearn_pipeline import FixedSteps
 from colearn_backends.sklearn_scoring import check_class_weight, default_vote_scoring, find_scorer
 from colearn_backends.voting import ScoreKeeper, Scores
@@ -77,6 +79,7 @@ class SklearnLearner(MachineLearningInterface):
         shuffle: train in a new order in every epoch.
         need_reset_optimizer: begin each proposal with a fresh optimizer (moments, step counters). What an
             optimizer remembers is about steps from other weights than those that the group holds meanwhile.
+        model_format: what ``mli_get_current_model`` gives: the estimator itself, or an ONNX file's bytes.
 
     Raises:
         ConfigError: data, classes, estimator or scoring do not fit together.
@@ -98,12 +101,15 @@ class SklearnLearner(MachineLearningInterface):
         seed: int | Sequence[int] = 0,
         shuffle: bool = True,
         need_reset_optimizer: bool = True,
+        model_format: ModelFormat = ModelFormat.NATIVE,
     ) -> None:
         _check_positive(epochs=epochs, batch_size=batch_size)
+        self._model_format = check_format(model_format)
         self._steps = FixedSteps(estimator)
         estimator = self._steps.model
         self._train_data = self._prepared(train_data, "train")
         self._vote_data = self._prepared(vote_data, "vote")
+        self._sample = copy.deepcopy(vote_data[0][:MOST_ROWS])
         self._test_data = None if test_data is None else self._prepared(test_data, "test")
         self._epochs, self._batch_size, self._shuffle = epochs, batch_size, shuffle
         self._reset = need_reset_optimizer
@@ -169,10 +175,15 @@ class SklearnLearner(MachineLearningInterface):
         return Weights(weights=self.arrays_to_weights(self._weights))
 
     def mli_get_current_model(self) -> ColearnModel:
-        """Return a fitted copy of the estimator (of the whole pipeline) with the current weights."""
+        """Return a fitted copy of the estimator (of the whole pipeline) with the current weights.
+
+        Raises:
+            ConfigError: it was to be an ONNX file, and cannot be exported, or the extra is missing.
+            LearnerError: the file would predict something else.
+        """
         model = sklearn_arrays.copy_of(self._template)
         sklearn_arrays.load(model, self._weights)
-        return ColearnModel(model_format=ModelFormat.NATIVE, model=self._steps.with_model(model))
+        return as_colearn_model(self._steps.with_model(model), self._model_format, self._sample)
 
     def weights_to_arrays(self, weights: Any) -> Arrays:
         """Return copies of the weights as named arrays.

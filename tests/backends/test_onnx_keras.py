@@ -1,0 +1,75 @@
+"""Keras models as ONNX files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+
+from colearn_backends.onnx_export import onnx_bytes
+
+
+def pictures(count: int, seed: int = 0) -> Any:
+    """Random pictures, channels last."""
+    return np.random.default_rng(seed).normal(size=(count, 6, 6, 1)).astype(np.float32)
+
+
+def layers() -> list[Any]:
+    """A convolution with everything that behaves otherwise in training."""
+    return [
+        keras.layers.Conv2D(4, 3, activation="relu"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.5),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
+
+
+def functional() -> Any:
+    """A functional model with two outputs."""
+    given = keras.Input((6, 6, 1))
+    flat = keras.layers.Flatten()(given)
+    return keras.Model(given, [keras.layers.Dense(3)(flat), keras.layers.Dense(1)(flat)])
+
+
+MODELS = {
+    "with an input": lambda: keras.Sequential([keras.Input((6, 6, 1)), *layers()]),
+    "without an input": lambda: keras.Sequential(layers()),
+    "two outputs": functional,
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_model_predicts_the_same_from_its_file(make: Any, rows: int) -> None:
+    """Without dropout, within 1e-5, for any number of rows; the outputs in the model's order."""
+    keras.utils.set_random_seed(0)
+    model = make()
+    content = onnx_bytes(model, pictures(rows).astype(np.float64))
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    assert sorted(names) == (["output_0", "output_1"] if make is functional else ["output"])
+    found = session.run(sorted(names), {"input": pictures(7, seed=2)})
+    expected = model(pictures(7, seed=2), training=False)
+    expected = expected if isinstance(expected, list) else [expected]
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other.numpy()).max() < 1e-5
+
+
+def test_a_batch_normalization_that_has_learned_is_exported_with_it() -> None:
+    """Moving averages are part of the model."""
+    model = MODELS["with an input"]()
+    moving = model.layers[1].moving_mean
+    before = onnx_bytes(model, pictures(3))
+    moving.assign(moving + 5.0)
+    after = onnx_bytes(model, pictures(3))
+    results = [
+        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]).run(
+            None, {"input": pictures(7)}
+        )[0]
+        for content in (before, after)
+    ]
+    assert np.abs(results[0] - results[1]).max() > 1e-3
