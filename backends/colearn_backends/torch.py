@@ -23,6 +23,7 @@ import torch
 
 from colearn_backends import torch_state
 from colearn_backends.named_arrays import is_finite
+from colearn_backends.onnx_export import as_colearn_model, check_format
 from colearn_backends.privacy import PrivacyBudget, PrivacyLedger
 from colearn_backends.torch_data import fixed_sample
 from colearn_backends.torch_runtime import in_mode, limited_threads, repeatable
@@ -79,6 +80,7 @@ class PytorchLearner(MachineLearningInterface):
         vote_margin: by how much the score has to improve, in its own units.
         threads: for operators on the CPU while this learner computes. One is best where learners share a
             machine, ``os.cpu_count()`` where one runs alone; None leaves what PyTorch is set to.
+        model_format: what ``mli_get_current_model`` gives: the module itself, or an ONNX file's bytes.
 
     Raises:
         ConfigError: an argument does not fit the others or cannot be used, or a layer cannot be private.
@@ -104,12 +106,14 @@ class PytorchLearner(MachineLearningInterface):
         privacy_ledger: PrivacyLedger | Path | str | None = None,
         vote_margin: float = 0.0,
         threads: int | None = 1,
+        model_format: ModelFormat = ModelFormat.NATIVE,
     ) -> None:
         _check_positive(
             num_train_batches=num_train_batches, num_test_batches=num_test_batches, threads=threads
         )
         if criterion is None:
             raise ConfigError("a learner needs a criterion to train by")
+        self._model_format = check_format(model_format)
         self._device, self._threads, self._reset = torch.device(device), threads, need_reset_optimizer
         self._schema = torch_state.StateSchema(model)
         self._trainee = Trainee.on(self._device, model, optimizer)
@@ -187,10 +191,16 @@ class PytorchLearner(MachineLearningInterface):
         return Weights(weights=self._schema.checked(self._weights), training_summary=summary)
 
     def mli_get_current_model(self) -> ColearnModel:
-        """Return a copy of the module with the current weights."""
+        """Return a copy of the module with the current weights.
+
+        Raises:
+            ConfigError: it was to be an ONNX file, and cannot be exported, or the extra is missing.
+            LearnerError: the file would predict something else.
+        """
         model = copy.deepcopy(self._trainee.model)
         torch_state.load(model, self._weights)
-        return ColearnModel(model_format=ModelFormat.NATIVE, model=model)
+        inputs, _ = self._vote_sample[0]
+        return as_colearn_model(model, self._model_format, inputs.cpu().numpy())
 
     def weights_to_arrays(self, weights: Any) -> Arrays:
         """Return copies of the weights as named arrays.

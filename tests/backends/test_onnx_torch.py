@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from colearn_backends.onnx_export import onnx_bytes
+from colearn_backends.torch import PytorchLearner
 from colearn_chain.errors import ConfigError, LearnerError
+from colearn_chain.ml_interface import ModelFormat
 
 
 def pictures(count: int, seed: int = 0) -> Any:
@@ -27,6 +29,20 @@ def network() -> nn.Module:
     )
     model(torch.from_numpy(pictures(50, seed=1)))
     return model
+
+
+def learner(model_format: ModelFormat) -> PytorchLearner:
+    """A learner with eight pictures."""
+    model = network()
+    batches = [(torch.from_numpy(pictures(8)), torch.arange(8) % 3)]
+    return PytorchLearner(
+        model,
+        torch.optim.SGD(model.parameters(), 0.01),
+        batches,
+        batches,
+        criterion=nn.CrossEntropyLoss(),
+        model_format=model_format,
+    )
 
 
 def run(content: bytes, rows: Any) -> list[Any]:
@@ -57,6 +73,19 @@ def test_the_module_is_left_as_it_is() -> None:
     onnx_bytes(model, pictures(3).astype(np.float64))
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_learner_gives_its_current_model_as_onnx() -> None:
+    """The bytes of a file that predicts what its module predicts, after an adoption, too."""
+    native, exported = learner(ModelFormat.NATIVE), learner(ModelFormat.ONNX)
+    proposal = native.mli_propose_weights()
+    for each in (native, exported):
+        each.mli_accept_weights(proposal)
+    given: Any = exported.mli_get_current_model()
+    assert given.model_format is ModelFormat.ONNX
+    (found,) = run(given.model, pictures(7, seed=2))
+    model: Any = native.mli_get_current_model().model
+    assert np.abs(found - predicted(model, pictures(7, seed=2))).max() < 1e-5
 
 
 class TwoHeads(nn.Module):
