@@ -126,11 +126,7 @@ class PytorchLearner(MachineLearningInterface):
             None if test_loader is None else fixed_sample(test_loader, num_test_batches, "test_loader")
         )
         self._private = self._private_training(diff_priv_config, privacy_ledger)
-        self._keeper = ScoreKeeper(
-            self._evaluate, self._weights, minimise=minimise_criterion, margin=vote_margin
-        )
-        if math.isnan(self._keeper.held.vote):
-            raise ConfigError("the vote score of the first weights is NaN")
+        self._keeper = self._first_scores(minimise_criterion, vote_margin)
 
     def mli_propose_weights(self) -> Weights:
         """Train a copy from the current weights.
@@ -228,6 +224,15 @@ class PytorchLearner(MachineLearningInterface):
         if self._private is None:
             raise ConfigError("this learner trains without a privacy budget, to which could be charged")
         self._private.budget.charge_published(published)
+
+    def _first_scores(self, minimise: bool, margin: float) -> ScoreKeeper:  # noqa: FBT001 - one caller
+        try:
+            keeper = ScoreKeeper(self._evaluate, self._weights, minimise=minimise, margin=margin)
+        except LearnerError as error:
+            raise ConfigError(f"the first weights cannot be scored: {error}") from error
+        if math.isnan(keeper.held.vote):
+            raise ConfigError("the vote score of the first weights is NaN")
+        return keeper
 
     def _private_training(
         self, config: DiffPrivConfig | None, ledger: PrivacyLedger | Path | str | None

@@ -196,8 +196,9 @@ def clipped_sum(gradients: Sequence[Tensor], max_norm: float) -> list[Tensor]:
     norms = torch.linalg.vector_norm(norms, dim=0)
     broken = ~norms.isfinite()
     factors = (max_norm / norms).clamp(max=1).masked_fill(broken, 0)
-    for each in gradients:
-        each[broken] = 0
+    if broken.any():
+        for each in gradients:
+            each[broken] = 0
     return [torch.tensordot(factors, each, dims=1) for each in gradients]
 
 

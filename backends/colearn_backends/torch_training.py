@@ -54,8 +54,17 @@ class Trainee:
         return trainee
 
     def copy(self) -> Self:
-        """Return a copy whose optimizer is over the copied module's parameters."""
-        return copy.deepcopy(self)
+        """Return a copy whose optimizer is over the copied module's parameters.
+
+        An optimizer's own way of being copied leaves out what subclasses add. Not taken along is a ``step``
+        of this one object: the wrapper that a scheduler puts around it would go on with the original.
+        """
+        memo: dict[int, Any] = {}
+        model = copy.deepcopy(self.model, memo)
+        attributes = {name: value for name, value in vars(self.optimizer).items() if name != "step"}
+        optimizer = type(self.optimizer).__new__(type(self.optimizer))
+        vars(optimizer).update(copy.deepcopy(attributes, memo))
+        return type(self)(model, optimizer)
 
     def trained(self) -> list[Parameter]:
         """Return the parameters that training changes."""
