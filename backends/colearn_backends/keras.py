@@ -23,6 +23,7 @@ from colearn_backends.keras_data import check_loader, fixed_sample
 from colearn_backends.keras_optimizer import ProposalOptimizer
 from colearn_backends.keras_private import PrivateTraining
 from colearn_backends.keras_runtime import check_model, checked_options, in_words, limit_threads
+from colearn_backends.onnx_export import as_colearn_model, check_format
 from colearn_backends.privacy import PrivacyLedger
 from colearn_backends.voting import ScoreKeeper, Scores
 from colearn_chain.errors import ConfigError, InvalidWeights, LearnerError
@@ -84,6 +85,7 @@ class KerasLearner(MachineLearningInterface):
             there.
         vote_margin: by how much the score has to improve, in its own units.
         threads: see ``limit_threads``; None leaves TensorFlow as it is.
+        model_format: what ``mli_get_current_model`` gives: a Keras model, or an ONNX file's bytes.
 
     Attributes:
         criterion: the name of the score.
@@ -109,10 +111,12 @@ class KerasLearner(MachineLearningInterface):
         privacy_ledger: PrivacyLedger | Path | str | None = None,
         vote_margin: float = 0.0,
         threads: int | None = None,
+        model_format: ModelFormat = ModelFormat.NATIVE,
     ) -> None:
         if threads is not None:
             limit_threads(threads)
         check_model(model)
+        self._model_format = check_format(model_format)
         self._model, self.criterion = model, criterion
         self._fit_options = {
             **_FIT_DEFAULTS,
@@ -196,14 +200,17 @@ class KerasLearner(MachineLearningInterface):
         """Return a copy of the model with the current weights, not compiled.
 
         Raises:
-            LearnerError: the model's class does not say how it is made (``get_config``).
+            ConfigError: it was to be an ONNX file, and cannot be exported, or the extra is missing.
+            LearnerError: the model's class does not say how it is made (``get_config``), or the file would
+                predict something else.
         """
+        inputs = keras.utils.unpack_x_y_sample_weight(next(iter(self._vote_sample)))[0]
         with _typed_errors(f"copying {self._model.name}"):
             model = keras.models.clone_model(self._model)
             if not model.built:
-                model(keras.utils.unpack_x_y_sample_weight(next(iter(self._vote_sample)))[0])
+                model(inputs)
             keras_weights.load(model, self._weights)
-        return ColearnModel(model_format=ModelFormat.NATIVE, model=model)
+        return as_colearn_model(model, self._model_format, inputs)
 
     def weights_to_arrays(self, weights: Any) -> Arrays:
         """Return copies of the weights as named arrays.

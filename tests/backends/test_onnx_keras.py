@@ -8,8 +8,11 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+import tensorflow as tf
 
+from colearn_backends.keras import KerasLearner
 from colearn_backends.onnx_export import onnx_bytes
+from colearn_chain.ml_interface import ModelFormat
 
 
 def pictures(count: int, seed: int = 0) -> Any:
@@ -73,3 +76,23 @@ def test_a_batch_normalization_that_has_learned_is_exported_with_it() -> None:
         for content in (before, after)
     ]
     assert np.abs(results[0] - results[1]).max() > 1e-3
+
+
+def test_a_learner_gives_its_current_model_as_onnx() -> None:
+    """The bytes of a file that predicts what its Keras model predicts, after an adoption, too."""
+    samples = tf.data.Dataset.from_tensor_slices((pictures(8), np.arange(8) % 3)).batch(8)
+    learners = []
+    for model_format in (ModelFormat.NATIVE, ModelFormat.ONNX):
+        keras.utils.set_random_seed(0)
+        model = MODELS["with an input"]()
+        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+        learners.append(KerasLearner(model, samples, samples, model_format=model_format))
+    proposal = learners[0].mli_propose_weights()
+    for learner in learners:
+        learner.mli_accept_weights(proposal)
+    native, given = (learner.mli_get_current_model() for learner in learners)
+    assert given.model_format is ModelFormat.ONNX
+    session = onnxruntime.InferenceSession(given.model, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"input": pictures(7, seed=2)})
+    keras_model: Any = native.model
+    assert np.abs(found - keras_model(pictures(7, seed=2), training=False).numpy()).max() < 1e-5
