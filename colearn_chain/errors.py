@@ -17,6 +17,7 @@
     ├── ContractReverted           the contract refused a call, with the values that broke its rule
     ├── LearnerError               a learner's own code failed or returned what the interface forbids
     └── ConfigError                the operator: a file, an option, a missing extra
+        ├── CannotPay              (chain.transactions) an account owns too little for a transaction
         ├── KeystoreError          (chain.keystore) an account's file; WrongPassword below it
         └── NoAcceptedModel        (accepted) nothing was accepted in the round that was asked for
 

@@ -39,7 +39,7 @@ from colearn_chain.rounds import (
     Wait,
     next_action,
 )
-from colearn_chain.types import Timestamp
+from colearn_chain.types import RoundNumber, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.rounds import Snapshot
     from colearn_chain.storage import ArtefactStore
-    from colearn_chain.types import Address, Digest, RoundNumber
+    from colearn_chain.types import Address, Digest
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,7 @@ class LearnerAgent:
         fetch_fraction: for which part of a window, from its beginning, a store that fails is asked again.
         finality: when a block counts. The agent acts in a round once the one before is closed for good.
         clock: the time here, in seconds since 1970; it is only asked whether a chain has fallen asleep.
+        keeps_minutes: whether it also tells of rounds that close, whoever closes them (`RoundClosed`).
 
     Raises:
         ConfigError: the journal is another learner's or another experiment's, or the experiment's rules are
@@ -129,10 +130,13 @@ class LearnerAgent:
         fetch_fraction: float = FETCH_FRACTION,
         finality: Finality = 0,
         clock: Callable[[], float] = _no_clock,
+        keeps_minutes: bool = False,
     ) -> None:
         self._contract = contract
         self._confirmed = ConfirmedRounds(contract, finality)
         self._clock = clock
+        self._keeps_minutes = keeps_minutes
+        self._told: RoundNumber | None = None
         self._sender = sender
         self._journal = journal
         self._observe = observe
@@ -184,8 +188,11 @@ class LearnerAgent:
             return Wait(until=None)
 
     def _act(self, snapshot: Snapshot) -> Action:
+        is_confirmed = self._confirmed.cover(snapshot)
+        if self._keeps_minutes:
+            self._tell_of_rounds()
         action = self._decide(snapshot, self.held)
-        if not self._confirmed.cover(snapshot) and not isinstance(action, Advance | Start):
+        if not is_confirmed and not isinstance(action, Advance | Start):
             return Wait(until=None)
         if not isinstance(action, Adopt):
             return self._perform(snapshot, action, None)
@@ -313,6 +320,15 @@ class LearnerAgent:
         receipt = self._contract.advance(self._sender, snapshot.number)
         self._observe(events.Advanced(round=snapshot.number, learner=self.address))
         self._sent("advance", snapshot.number, receipt)
+
+    def _tell_of_rounds(self) -> None:
+        """Tell of the rounds that were closed since the first step; if they are closed anew, again."""
+        told = self.closed if self._told is None else min(self._told, self.closed)
+        self._told = told
+        while told < self.closed:
+            told = RoundNumber(told + 1)
+            self._observe(self._chronicle.round_closed(told, self._terms.rules))
+            self._told = told
 
     def _stop(self, snapshot: Snapshot, action: Stop, lack: _Hindrance | None) -> Action:
         if lack is not None and lack.passing:

@@ -96,6 +96,10 @@ _PHRASES = (
 )
 
 
+class CannotPay(ConfigError):
+    """An account owns less than a node asks for; once it owns more, the same call works."""
+
+
 class Sender:
     """An account at a node: it builds, signs and sends transactions, and waits for them.
 
@@ -160,7 +164,7 @@ class Sender:
             sent. TransactionFailed: it was mined and failed for lack of gas, or was not mined in time. In the
             second case it may
                 still be mined; the same call again goes on waiting for this same transaction.
-            ConfigError: the account cannot pay.
+            CannotPay: the account owns too little.
             ChainError: the node did not answer, or refused; the same call again is safe.
         """
         call = _Call(to, data)
@@ -264,7 +268,7 @@ class Sender:
         if kind is _Refusal.NONCE:
             return False
         if kind is _Refusal.POOR:
-            raise ConfigError(f"the account {self.address} cannot pay: {shown(refusal.text)}") from refusal
+            raise CannotPay(f"the account {self.address} cannot pay: {shown(refusal.text)}") from refusal
         raise refusal
 
     # ------------------------------------------------------------------------------------------------ waiting

@@ -10,7 +10,7 @@ from eth_account import Account as EthAccount
 
 from colearn_chain.chain import Account, FeePolicy, Receipt, Sender
 from colearn_chain.chain.node import RpcError
-from colearn_chain.chain.transactions import GAS_MARGIN
+from colearn_chain.chain.transactions import GAS_MARGIN, CannotPay
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted, TransactionFailed
 from colearn_chain.rounds import Ballot, Status
 from colearn_chain.testing.chain import Fault
@@ -196,7 +196,7 @@ def test_an_account_without_money(wire: Wire) -> None:
     poor = Account.seeded("poor", 0)
     contract = wire.world.contract
     contract.invite(wire.world.senders[0], [poor.address])
-    with pytest.raises(ConfigError, match=f"{poor.address} cannot pay"):
+    with pytest.raises(CannotPay, match=f"{poor.address} cannot pay"):
         contract.join(wire.sender(poor))
 
 

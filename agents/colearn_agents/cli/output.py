@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _PIPE_WIDTH = 100
 """Columns of a table where there is no terminal to ask; COLUMNS says otherwise."""
@@ -14,15 +18,20 @@ DIGITS = 3
 """Of a score, after the point; the parts that scores are measured on have some hundred examples."""
 
 
-def console() -> Console:
-    """Standard output, with tables of a fixed width where it is no terminal.
+def standard_output() -> TextIO:
+    """Standard output.
 
     A terminal that cannot show a sign shows a question mark in its place: no output ends a run.
     """
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    fixed = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return sys.stdout
+
+
+def console() -> Console:
+    """Standard output, with tables of a fixed width where it is no terminal."""
+    fixed = None if standard_output().isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(width=fixed, highlight=False, markup=False)
 
 
