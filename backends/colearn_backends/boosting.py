@@ -14,6 +14,7 @@ the mean of its targets.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -137,7 +138,6 @@ class BoostingLearner(TreesLearner):
             limits,
             max_depth,
             trees_to_add=trees_to_add,
-            num_leaves=num_leaves,
             min_child_samples=min_child_samples,
             threads=threads,
         )
@@ -161,7 +161,7 @@ class BoostingLearner(TreesLearner):
         self._margins = SumKeeper(layout, parts.train.features)
         self._trees_to_add = trees_to_add
         self._parameters = {
-            **_checked_options(options or {}),
+            **_checked_options(options or {}, learning_rate, num_leaves),
             "objective": objective,
             "num_class": outputs,
             "learning_rate": learning_rate,
@@ -230,7 +230,11 @@ def _known_classes(objective: str, names: Sequence[Any] | npt.NDArray[Any] | Non
     return classes
 
 
-def _checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _checked_options(options: Mapping[str, Any], learning_rate: float, num_leaves: int) -> Mapping[str, Any]:
     if strange := sorted(options.keys() - OPTIONS):
         raise ConfigError(f"LightGBM is not given {', '.join(strange)}; only {', '.join(sorted(OPTIONS))}")
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ConfigError(f"a learning_rate of {learning_rate} is not a finite number above 0")
+    if num_leaves < 2:  # noqa: PLR2004 - one leaf is no split
+        raise ConfigError(f"num_leaves must be at least 2, not {num_leaves}")
     return options

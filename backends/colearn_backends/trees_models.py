@@ -66,10 +66,7 @@ class TreeModel:
         self._dtype = dtype
 
     def _predictions(self, features: Any) -> Numbers:
-        try:
-            known = matrix(features, self._dtype)
-        except TypeError as error:
-            raise ValueError(f"X is no matrix of numbers: {error}") from error
+        known = matrix(features, self._dtype)
         if known.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {known.shape[1]} features; the trees know {self.n_features_in_}")
         return self._link(sum_trees(self.trees, self._layout, known), self.trees.count)

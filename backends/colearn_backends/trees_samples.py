@@ -126,10 +126,12 @@ def matrix(features: Any, dtype: npt.DTypeLike) -> npt.NDArray[np.floating[Any]]
 
     Raises:
         ValueError: it is no matrix of numbers, or has infinite ones.
-        TypeError: likewise.
     """
-    with np.errstate(over="ignore"):  # what is too large for the type is infinite then, and refused as such
-        values = np.array(features, dtype=dtype, order="C")
+    try:
+        with np.errstate(over="ignore"):  # what is too large for the type becomes infinite, and is refused
+            values = np.array(features, dtype=dtype, order="C")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"X is no matrix of numbers: {error}") from error
     if values.ndim != 2 or not values.shape[1]:  # noqa: PLR2004 - rows and columns
         raise ValueError(f"X must have the shape [samples, features], not {list(values.shape)}")
     if np.isinf(values).any():
