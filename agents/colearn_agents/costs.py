@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from colearn_agents.wording import counted
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,6 +74,15 @@ class Purse:
 
         return (gas + GAS_MARGIN) * self.price.offered
 
+    def check_not_empty(self) -> None:
+        """Check that there is anything, before a node is asked what it may not say of who owns nothing.
+
+        Raises:
+            ConfigError: the account owns nothing, and gas has a price.
+        """
+        if self.balance == 0 < self.price.offered:
+            raise ConfigError(f"the account {self.address} owns nothing on this chain, and transactions cost")
+
     def check(self, gas: int) -> None:
         """Check that a transaction of so much gas can be paid for.
 
@@ -93,6 +103,21 @@ class Purse:
             return None
         kept_back = self.needed(ROUND_GAS) - self.cost(ROUND_GAS)
         return max((self.balance - kept_back) // self.cost(ROUND_GAS), 0)
+
+
+def lasting(purse: Purse, rounds: int) -> str:
+    """For how long a learner's money lasts, in words.
+
+    Args:
+        purse: the learner's.
+        rounds: how many there are at most.
+    """
+    owned = ether(purse.balance)
+    if purse.rounds is None:
+        return f"{owned}; transactions cost nothing here"
+    if purse.rounds >= rounds:
+        return f"{owned}, enough for all of {counted(rounds, 'round')} at today's price"
+    return f"{owned}, enough for about {purse.rounds:,} of {counted(rounds, 'round')} at today's price"
 
 
 def ether(wei: int) -> str:

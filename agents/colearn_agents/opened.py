@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from colearn_agents.config import Config
     from colearn_chain.artefacts import Deployment
     from colearn_chain.chain import ExperimentContract, Node, Sender
-    from colearn_chain.chain.keystore import UnlockedAccount
+    from colearn_chain.chain.keystore import StoredAccount, UnlockedAccount
     from colearn_chain.storage.artefact_store import FetchedSpec
 
 
@@ -105,6 +105,15 @@ def answering_node(config: Config) -> Node:
         else:
             return node
     raise ChainError("; ".join(failures))
+
+
+def own_account(config: Config) -> StoredAccount:
+    """Return what is known of a party's account without its password.
+
+    Raises:
+        ConfigError: the configuration names none, or there is none of that name.
+    """
+    return config.keystore().find(config.account.name)
 
 
 def unlock_sender(config: Config, node: Node) -> tuple[Sender, UnlockedAccount]:

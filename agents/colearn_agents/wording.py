@@ -65,7 +65,7 @@ def rules_in_words(rules: Rules, now: int) -> Iterator[tuple[str, str]]:
     if rules.contribution_window:
         yield "fan-in", f"updates are announced within {span(rules.contribution_window)} of a round's opening"
     share = f"{rules.threshold_bps / 100:g} %"
-    yield "acceptance", f"if at least {share} of the voters approve; who does not vote does not approve"
+    yield "acceptance", f"at least {share} of the voters have to approve; silence is no approval"
     proposer = "votes too" if rules.count_proposer else "does not vote"
     ends = "as soon as its outcome is certain" if rules.close_early else "when all have voted"
     yield "voting", f"the proposer {proposer}; a round closes {ends}, or at its deadline"
