@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from colearn_agents.cli.account import app as account_app
+from colearn_agents.cli.agent import app as agent_app
+from colearn_agents.cli.experiment import app as experiment_app
 from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, output_watched, reported
 from colearn_chain.canonical_json import check_text_depth
 from colearn_chain.errors import shown
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local variables, private keys among them
 )
 app.add_typer(account_app)
+app.add_typer(agent_app)
+app.add_typer(experiment_app)
 
 
 _SHOWN = 40
