@@ -64,9 +64,19 @@ class Creation:
 
     @property
     def contract(self) -> Address:
-        """The address of the contract that it makes (Yellow Paper, section 7)."""
-        made_by = rlp.encode([bytes.fromhex(self.sender[2:]), rlp.from_integer(self.nonce)])
-        return _address(_keccak(made_by)[12:])
+        """The address of the contract that it makes."""
+        return contract_address(self.sender, self.nonce)
+
+
+def contract_address(sender: Address, nonce: int) -> Address:
+    """The address of the contract that a transaction makes (Yellow Paper, section 7).
+
+    Args:
+        sender: who signs it.
+        nonce: how many transactions the sender has sent before.
+    """
+    made_by = rlp.encode([bytes.fromhex(sender[2:]), rlp.from_integer(nonce)])
+    return _address(_keccak(made_by)[12:])
 
 
 def read_creation(raw: bytes) -> Creation:

@@ -34,6 +34,16 @@ PAGE = 500
 """Rounds or memberships read with one call; 500 cost 2.5M gas, far below what nodes allow a call."""
 
 
+def creation_code(rules: Rules, spec_digest: Digest) -> bytes:
+    """What a transaction has to carry to make an experiment: initcode and the constructor's arguments.
+
+    Raises:
+        ConfigError: a rule does not even fit its Solidity type.
+    """
+    arguments = experiment_interface().encode_constructor(dataclasses.astuple(rules), spec_digest)
+    return experiment_artefact().bytecode + arguments
+
+
 class ExperimentContract:
     """One deployed experiment.
 
@@ -73,8 +83,7 @@ class ExperimentContract:
             ContractReverted: ``RuleOutOfRange`` or ``EmptyDigest``.
             ConfigError: a rule does not even fit its Solidity type.
         """
-        arguments = experiment_interface().encode_constructor(dataclasses.astuple(rules), spec_digest)
-        receipt = sender.send(None, experiment_artefact().bytecode + arguments)
+        receipt = sender.send(None, creation_code(rules, spec_digest))
         return cls(sender.node, receipt.contract, deployment=receipt, raw_deployment=sender.last_mined)
 
     @property
