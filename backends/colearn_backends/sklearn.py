@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it has no types
 
-from colearn_backends import sklearn_arrays
+from colearn_backends import named_arrays, sklearn_arrays
 from colearn_backends.onnx_export import MOST_ROWS, as_colearn_model, check_format
 from colearn_backends.sklearn_pipeline import FixedSteps
 from colearn_backends.sklearn_scoring import check_class_weight, default_vote_scoring, find_scorer
@@ -37,6 +37,7 @@ from colearn_chain.ml_interface import (
     ProposedWeights,
     Weights,
 )
+from colearn_chain.weights import WeightSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,6 +122,7 @@ class SklearnLearner(MachineLearningInterface):
         self._trainer = self._template
         self._tester = sklearn_arrays.copy_of(self._template)
         self._weights = sklearn_arrays.read(self._template)
+        self._schema = WeightSchema.of(self._weights)
         self._vote_scorer = find_scorer(self._template, vote_scoring or default_vote_scoring(self._template))
         self._test_scorer = find_scorer(self._template, test_scoring)
         self._keeper = self._first_scores(margin)
@@ -139,7 +141,7 @@ class SklearnLearner(MachineLearningInterface):
         except Exception as error:
             raise LearnerError(f"training {type(trainer).__name__} failed: {error}") from error
         arrays = sklearn_arrays.read(trainer)
-        if not _is_finite(arrays):
+        if not named_arrays.is_finite(arrays):
             raise LearnerError(f"training {type(trainer).__name__} diverged: its weights are not finite")
         self._trainer = trainer
         return Weights(weights=arrays)
@@ -165,7 +167,7 @@ class SklearnLearner(MachineLearningInterface):
             LearnerError: the scorer failed.
         """
         arrays = self.weights_to_arrays(weights.weights)
-        if not _is_finite(arrays):
+        if not named_arrays.is_finite(arrays):
             raise InvalidWeights("weights that are not finite cannot be held", subject="weights")
         self._keeper.hold(arrays)
         self._weights = arrays
@@ -191,7 +193,7 @@ class SklearnLearner(MachineLearningInterface):
         Raises:
             InvalidWeights: a name, shape or dtype differs from the current weights'.
         """
-        return sklearn_arrays.check_like(weights, self._weights)
+        return named_arrays.checked(weights, self._schema)
 
     def arrays_to_weights(self, arrays: Any) -> Arrays:
         """Return copies of named arrays as the weights that they are.
@@ -199,7 +201,7 @@ class SklearnLearner(MachineLearningInterface):
         Raises:
             InvalidWeights: a name, shape or dtype differs from the current weights'.
         """
-        return sklearn_arrays.check_like(dict(arrays), self._weights)
+        return named_arrays.checked(arrays, self._schema)
 
     def _prepared(self, data: Data, part: str) -> Data:
         """Return copies of X, as the model sees it, and y that can be trained on and scored."""
@@ -254,7 +256,7 @@ class SklearnLearner(MachineLearningInterface):
 
     def _evaluate(self, arrays: Any) -> Scores:
         """Score weights; NaN where they, or what they predict, are no numbers."""
-        if not _is_finite(arrays):
+        if not named_arrays.is_finite(arrays):
             return Scores(math.nan, math.nan)
         sklearn_arrays.load(self._tester, arrays)
         return Scores(
@@ -279,10 +281,6 @@ def _check_positive(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise ConfigError(f"{name} must be at least 1, not {number}")
-
-
-def _is_finite(arrays: Arrays) -> bool:
-    return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
 @functools.cache

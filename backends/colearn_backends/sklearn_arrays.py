@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from colearn_chain.errors import ConfigError, InvalidWeights
+from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,45 +93,13 @@ def read(model: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def load(model: Any, arrays: Arrays) -> None:
-    """Give the model copies of these weights; they are taken to fit (``check_like``)."""
+    """Give the model copies of these weights; they are taken to fit the model."""
     for attribute in _layout(model):
         if _layout(model) == _LINEAR:
             setattr(model, attribute, np.array(arrays[attribute], order="C"))
         else:
             names = _numbered(attribute, getattr(model, attribute))
             setattr(model, attribute, [np.array(arrays[name], order="C") for name in names])
-
-
-def check_like(weights: object, known: Arrays) -> dict[str, npt.NDArray[Any]]:
-    """Return copies of named arrays after a check that they could stand in for the known ones.
-
-    Raises:
-        InvalidWeights: they are no mapping, or a name, shape or dtype differs.
-    """
-    if not isinstance(weights, dict):
-        raise InvalidWeights(
-            f"weights must be a dict of arrays, not {type(weights).__name__}", subject="weights"
-        )
-    if weights.keys() != known.keys():
-        names = sorted(map(str, weights.keys() ^ known.keys()))
-        raise InvalidWeights(
-            f"weights are named differently: {', '.join(names)}", subject="names", value=names
-        )
-    return {name: _checked_array(name, weights[name], like) for name, like in known.items()}
-
-
-def _checked_array(name: str, value: object, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if not isinstance(value, np.ndarray):
-        raise InvalidWeights(f"{name} is no array but {type(value).__name__}", subject=name, value=value)
-    if value.shape != like.shape:
-        raise InvalidWeights(
-            f"{name} has shape {value.shape}, not {like.shape}", subject=name, value=value.shape
-        )
-    if value.dtype != like.dtype:
-        raise InvalidWeights(
-            f"{name} is {value.dtype}, not {like.dtype}", subject=name, value=str(value.dtype)
-        )
-    return np.array(value, order="C")
 
 
 def _layout(model: Any) -> tuple[str, str]:
