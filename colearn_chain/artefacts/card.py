@@ -2,18 +2,18 @@
 
 It holds the raw signed transaction that deployed the contract, and the block that this was mined in. From the
 transaction alone follow the contract's address, its code, rules, spec and organizer; that it was mined is for
-a node to say (:class:`Sighting`). Runtime code at an address proves less: another constructor can leave
+a node to say (:class:`Sighting`). Runtime code at an address alone proves less: another constructor can leave
 something in storage and return genuine code.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from colearn_chain.artefacts.creation import MOST_CHAINS, Creation, read_creation
+from colearn_chain.artefacts.creation import MOST_CHAINS, Creation, is_made_by, read_creation
 from colearn_chain.artefacts.documents import Document, Part
 from colearn_chain.artefacts.manifest import experiment_id
 from colearn_chain.errors import InvalidArtefact, shown
@@ -59,6 +59,7 @@ class Deployment:
         nonce: the organizer's.
         contract: the contract's address.
         release: whose code it runs.
+        initcode: what makes this code; the constructor's arguments are not part of it.
         rules: fixed by it.
         spec_digest: fixed by it.
     """
@@ -69,6 +70,7 @@ class Deployment:
     nonce: int
     contract: Address
     release: Release
+    initcode: bytes = field(repr=False)
     rules: Rules
     spec_digest: Digest
 
@@ -148,6 +150,7 @@ class Card(Document):
             nonce=creation.nonce,
             contract=creation.contract,
             release=release,
+            initcode=creation.data[: release.size],
             rules=rules,
             spec_digest=spec_digest,
         )
@@ -165,7 +168,7 @@ class Sighting:
         contract: what it made, by its receipt.
         block_number: where it was mined, by its receipt.
         block_hash: likewise; 0x and 64 hex digits.
-        has_code: whether there is code at the address that follows from the card.
+        code: what runs at the address that follows from the card; empty: nothing does.
     """
 
     node: str
@@ -174,7 +177,7 @@ class Sighting:
     contract: Address | None
     block_number: int | None
     block_hash: str | None
-    has_code: bool
+    code: bytes = field(repr=False)
 
     def contradictions(self, card: Card, deployment: Deployment) -> Iterator[str]:
         """What this node says otherwise than the card, in words; nothing if they agree."""
@@ -190,8 +193,10 @@ class Sighting:
         elif (self.block_number, self.block_hash) != (block.number, block.hash):
             mined = f"{self.block_number} ({self.block_hash})"
             yield f"it was mined in block {mined}, the card says {block.number} ({block.hash})"
-        elif not self.has_code:
+        elif not self.code:
             yield f"there is no code at {deployment.contract}"
+        elif not is_made_by(self.code, deployment.initcode):
+            yield f"the code at {deployment.contract} is not what the card's transaction makes"
 
 
 def _release_of(creation: Creation, releases: Iterable[Release]) -> Release:

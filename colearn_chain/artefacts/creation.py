@@ -7,6 +7,7 @@ a recipient.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,6 +43,9 @@ _TYPED: Mapping[int, _Shape] = {
     2: _Shape(size=12, nonce=1, to=5, data=7),
 }
 _FIRST_OF_LIST = 0xC0
+
+_IMMUTABLE, _IMMUTABLE_BYTES = b"\x7f", 32
+"""PUSH32, and what it pushes: in initcode zeros, for which the constructor puts the immutable's value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,17 @@ def read_creation(raw: bytes) -> Creation:
         raise InvalidArtefact(
             f"the card's transaction: {shown(error)}", subject="transaction", value=raw
         ) from error
+
+
+def is_made_by(code: bytes, initcode: bytes) -> bool:
+    """Whether a contract's code is what initcode of Solidity's makes, whatever its immutables are.
+
+    Such initcode ends with the code that it returns, with zeros in the place of immutables.
+    """
+    blank = initcode[-len(code) :] if code else b""
+    parts = (re.escape(part) for part in blank.split(_IMMUTABLE + bytes(_IMMUTABLE_BYTES)))
+    filled = (_IMMUTABLE + b".{%d}" % _IMMUTABLE_BYTES).join(parts)
+    return bool(code) and re.fullmatch(filled, code, re.DOTALL) is not None
 
 
 def _read(raw: bytes) -> Creation:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from colearn_chain.types import Digest
 
 INITCODE = bytes.fromhex("600a600c600039600a6000f3602a60005260206000f3")
-"""Some initcode; what it does is of no meaning."""
+"""Some initcode; what the code does that it makes is of no meaning."""
+
+RUNTIME = INITCODE[12:]
+"""That code."""
 
 RELEASE = Release(initcode_hash=keccak(INITCODE), size=len(INITCODE), compiler="none")
 CHAIN_ID = 11_155_111

@@ -21,6 +21,7 @@ from colearn_chain.testing.cards import (
     CHAIN_ID,
     INITCODE,
     RELEASE,
+    RUNTIME,
     card_for,
     constructor_arguments,
     signed_transaction,
@@ -234,7 +235,7 @@ def sighting(deployment: Deployment, **changes: Any) -> Sighting:
         contract=deployment.contract,
         block_number=BLOCK_NUMBER,
         block_hash="0x" + BLOCK_HASH.hex(),
-        has_code=True,
+        code=RUNTIME,
     )
     return replace(honest, **changes)
 
@@ -248,7 +249,9 @@ def sighting(deployment: Deployment, **changes: Any) -> Sighting:
         ({"contract": Address("0x" + "11" * 20)}, "receipt names the contract"),
         ({"block_number": 8}, "block 8"),
         ({"block_hash": "0x" + "0c" * 32}, "0c0c"),
-        ({"has_code": False}, "no code"),
+        ({"code": b""}, "no code"),
+        ({"code": RUNTIME[:-1] + b"\x00"}, "not what the card's transaction makes"),
+        ({"code": RUNTIME + b"\x00"}, "not what the card's transaction makes"),
     ],
 )
 def test_a_node_that_contradicts_the_card(card: Card, changes: dict[str, Any], said: str) -> None:
