@@ -23,11 +23,14 @@ class VoteMark(StrEnum):
     """What one learner did in one round."""
 
     PROPOSED = "proposed"
-    PASSED = "passed"  # it was the proposer, and nothing was proposed
+    PASSED = "passed"  # it was the proposer, and proposed nothing
     APPROVED = "approved"
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"  # it could not test the proposal
     SILENT = "silent"
+    LAPSED = "lapsed"  # it was the proposer, and let its turn run out
+    IDLE = "idle"  # nothing was proposed, so there was nothing to vote on
+    ABSENT = "absent"  # it was not in the round
 
 
 _MARKS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NewType
 
 Address = NewType("Address", str)
@@ -26,3 +27,10 @@ SEATS = 64
 
 NO_END = 2**24 - 1
 """The last round of a membership that has no end yet."""
+
+Progress = Callable[[int, int], None]
+"""Is told how much of something long is done, and how much there is of it."""
+
+
+def unwatched(done: int, total: int) -> None:
+    """The progress that nobody watches."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colearn_chain.audit.contents import check_contents
 from colearn_chain.audit.findings import Finding, Report, checked, noted, unchecked, wrong
+from colearn_chain.audit.log import check_log
 from colearn_chain.audit.observations import observe
 from colearn_chain.audit.times import check_times
 from colearn_chain.errors import InvalidArtefact, InvalidHistory
@@ -17,68 +17,14 @@ from colearn_chain.types import Address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from colearn_chain.artefacts.card import Card, Deployment, Release, Sighting
-    from colearn_chain.audit.contents import Contents
+    from colearn_chain.artefacts.card import Deployment
+    from colearn_chain.audit.evidence import AsOf, Evidence
     from colearn_chain.rounds import ClosedRound, History
 
 MEANING = (
     "accepted means approved by these learners on their own data; whether the model is good or safe for "
     "anything else is not what is decided here"
 )
-
-
-@dataclass(frozen=True)
-class Witness:
-    """What one node says.
-
-    Attributes:
-        sighting: of the card's transaction.
-        history_hash: the contract's, as of the block of the audit, 32 bytes; None: the node has no contract.
-    """
-
-    sighting: Sighting
-    history_hash: bytes | None
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something that the organizer changed, from the contract's log.
-
-    Attributes:
-        block: when.
-        text: what, in words.
-    """
-
-    block: int
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """All that an audit goes by.
-
-    Attributes:
-        card: what it begins with.
-        releases: the contracts that are known.
-        history: what is said to have happened; None: it could not be had, and ``gaps`` say why.
-        history_card: the card that came with the history, if it came from a file.
-        trusted_hash: the contract's history hash from a trusted source, 32 bytes; None: there is none.
-        witnesses: the nodes that answered.
-        contents: what a store holds; None: nobody asked it.
-        changes: the organizer's, from logs; None: no log was to be had.
-        gaps: what could not be had, and why.
-    """
-
-    card: Card
-    releases: tuple[Release, ...]
-    history: History | None
-    history_card: Card | None = None
-    trusted_hash: bytes | None = None
-    witnesses: tuple[Witness, ...] = ()
-    contents: Contents | None = None
-    changes: tuple[Change, ...] | None = None
-    gaps: tuple[Finding, ...] = ()
-
 
 Name = Callable[[Address], str]
 
@@ -125,8 +71,30 @@ def _origin(evidence: Evidence, deployment: Deployment) -> Iterator[Finding]:
         yield from (wrong("card", f"{witness.sighting.node}: {each}") for each in said)
         if not said:
             block = evidence.card.block.number
-            yield checked("card", f"{witness.sighting.node}: it was mined in block {block}, and did its work")
+            yield checked(
+                "card", f"{witness.sighting.node}: it was mined in block {block}, and its code is there"
+            )
+    yield from _one_chain(evidence)
     yield from _trust(evidence)
+
+
+def _one_chain(evidence: Evidence) -> Iterator[Finding]:
+    """Whether all nodes stand on one chain; each is compared with the first."""
+    if evidence.as_of is None:
+        return
+    seen = [witness for witness in evidence.witnesses if witness.block_hash is not None]
+    for witness in seen[1:]:
+        if witness.block_hash != seen[0].block_hash:
+            yield wrong(
+                "chain",
+                f"block {evidence.as_of.number} is {seen[0].block_hash} to {seen[0].sighting.node}, and "
+                f"{witness.block_hash} to {witness.sighting.node}: they stand on different chains",
+            )
+    yield _read_at(evidence.as_of)
+
+
+def _read_at(as_of: AsOf) -> Finding:
+    return noted("block", f"all was read as of block {as_of.number} of {as_of.time}, {as_of.finality}")
 
 
 def _trust(evidence: Evidence) -> Iterator[Finding]:
@@ -135,7 +103,9 @@ def _trust(evidence: Evidence) -> Iterator[Finding]:
         yield noted("trust", f"one node was asked, {node}: what it says of the chain is believed")
     if len(evidence.witnesses) > 1:
         yield noted(
-            "trust", f"{len(evidence.witnesses)} nodes were asked; the history was read from the first"
+            "trust",
+            f"{len(evidence.witnesses)} nodes were asked and compared; the history was read from "
+            f"{evidence.source}",
         )
     if not evidence.witnesses and evidence.trusted_hash is not None:
         yield noted(
@@ -171,7 +141,7 @@ def _folded(evidence: Evidence) -> tuple[tuple[ClosedRound, ...] | None, list[Fi
     try:
         rounds = fold(history)
     except InvalidHistory as error:
-        return None, [*findings, wrong(error.subject, str(error))]
+        return None, [*findings, wrong(error.subject, f"{evidence.source}: {error}")]
     seen = f"{len(rounds)} closed rounds and {len(history.memberships)} memberships"
     return rounds, [
         *findings,
@@ -207,14 +177,13 @@ def _beyond(
     else:
         yield noted("proposals", "nobody looked into the proposals: no store was named")
     yield from observe(history, rounds, name)
-    yield from _changes(evidence.changes)
+    if evidence.log is not None:
+        yield from check_log(evidence.log, rounds, name)
+    else:
+        yield noted(
+            "log",
+            "neither the organizer's changes nor the order of ballots can be told, for want of the "
+            f"contract's log: {evidence.log_gap}",
+        )
     if any(closed.round.status is Status.ACCEPTED for closed in rounds):
         yield noted("meaning", MEANING)
-
-
-def _changes(changes: tuple[Change, ...] | None) -> Iterator[Finding]:
-    if changes is None:
-        yield noted("organizer", "no log was to be had, so the organizer's changes are not listed")
-        return
-    for change in changes:
-        yield noted("organizer", f"block {change.block}: {change.text}")

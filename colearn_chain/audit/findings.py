@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a finding is."""
+    """What a finding is; what a reader has to know first stands first."""
 
     WRONG = "wrong"
     """It cannot have happened by the rules, or is not what was agreed on."""
@@ -30,6 +30,29 @@ class Outcome(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     INCOMPLETE = "incomplete"
+
+    @property
+    def heading(self) -> str:
+        """What it means, in a few words."""
+        return _HEADINGS[self]
+
+    @property
+    def sentence(self) -> str:
+        """What it means, in a sentence."""
+        return _SENTENCES[self]
+
+
+_HEADINGS = {
+    Outcome.RIGHT: "Complete and right",
+    Outcome.WRONG: "Something is wrong",
+    Outcome.INCOMPLETE: "Incomplete",
+}
+_SENTENCES = {
+    Outcome.RIGHT: "Everything that was asked for was checked, and holds.",
+    Outcome.WRONG: "What is said to have happened cannot all have happened by the rules, or is not what was "
+    "agreed on.",
+    Outcome.INCOMPLETE: "Nothing wrong was found, but not everything could be checked.",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +83,10 @@ class Report:
     findings: tuple[Finding, ...]
     deployment: Deployment | None = None
     rounds: tuple[ClosedRound, ...] = ()
+
+    def of_kind(self, kind: Kind) -> tuple[Finding, ...]:
+        """The findings of one kind, in the order of the checks."""
+        return tuple(finding for finding in self.findings if finding.kind is kind)
 
     @property
     def outcome(self) -> Outcome:

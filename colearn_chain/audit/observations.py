@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from colearn_chain.audit.findings import noted
+from colearn_chain.audit.numbers import rounds_in_words
 from colearn_chain.rounds import Ballot, Closing, Status, seats_of, voters_of
 from colearn_chain.types import NO_END
 
@@ -26,7 +27,7 @@ ENOUGH_TURNS = 3
 """How many turns a learner has had before its lost ones are told of; at least half have to be lost."""
 
 MOST_LISTED = 12
-"""How many round numbers a sentence lists before it says how many more there are."""
+"""How many rounds, or runs of rounds, a sentence names before it says how many more there are."""
 
 
 def observe(history: History, rounds: Sequence[ClosedRound], name: Name) -> Iterator[Finding]:
@@ -55,7 +56,7 @@ def _ballots(rounds: Sequence[ClosedRound]) -> Ballots:
 
 def _echoes(ballots: Ballots, name: Name) -> Iterator[Finding]:
     """Learners that always vote alike; who voted first is not stored, so it is not said who follows whom."""
-    learners = sorted(ballots)
+    learners = sorted(learner for learner, cast in ballots.items() if len(cast) >= ENOUGH_BALLOTS)
     for index, learner in enumerate(learners):
         alike = [other for other in learners[index + 1 :] if _alike(ballots[learner], ballots[other])]
         if alike:
@@ -67,9 +68,13 @@ def _echoes(ballots: Ballots, name: Name) -> Iterator[Finding]:
 
 def _alike(ones: Mapping[int, Ballot], others: Mapping[int, Ballot]) -> bool:
     """Whether two agree in enough common rounds; when all ballots are of one kind that says nothing."""
-    common = ones.keys() & others.keys()
-    is_varied = len({ones[number] for number in common}) > 1
-    return len(common) >= ENOUGH_BALLOTS and is_varied and all(ones[each] is others[each] for each in common)
+    kinds: Counter[Ballot] = Counter()
+    for number, ballot in ones.items():
+        other = others.get(number, ballot)
+        if other is not ballot:
+            return False
+        kinds[ballot] += number in others
+    return kinds.total() >= ENOUGH_BALLOTS and len(+kinds) > 1
 
 
 def _monotones(ballots: Ballots, name: Name) -> Iterator[Finding]:
@@ -107,7 +112,9 @@ def _missing_ballots(rounds: Sequence[ClosedRound], rules: Rules, name: Name) ->
     if numbers:
         who = _and(f"{name(learner)} ({count})" for learner, count in sorted(silent.items()))
         yield noted(
-            "ballots", f"decided without all ballots: {_listed(numbers)}; missing were those of {who}"
+            "ballots",
+            f"decided without all ballots: {rounds_in_words(numbers, MOST_LISTED)}; "
+            f"missing were those of {who}",
         )
 
 
@@ -122,13 +129,6 @@ def _ended(history: History, name: Name) -> Iterator[Finding]:
             yield noted(
                 "memberships", f"the membership of {name(made.learner)} ended with round {made.last_round}"
             )
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    shown = ", ".join(str(number) for number in numbers[:MOST_LISTED])
-    more = len(numbers) - MOST_LISTED
-    word = "round" if len(numbers) == 1 else "rounds"
-    return f"{word} {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _and(parts: Iterator[str]) -> str:

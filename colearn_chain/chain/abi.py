@@ -68,6 +68,11 @@ class Interface:
         """The functions by name; none is overloaded."""
         return self._functions
 
+    def topics(self, events: Iterable[str]) -> list[bytes]:
+        """Return what the logs of these events begin with, 32 bytes each, in the order of the ABI."""
+        wanted = set(events)
+        return [topic for topic, entry in self._events.items() if entry["name"] in wanted]
+
     def encode_call(self, function: str, *arguments: object) -> bytes:
         """Return selector and arguments.
 

@@ -48,7 +48,7 @@ def sighting_of(node: Node, deployment: Deployment, *, block: BlockIdentifier = 
     Args:
         node: whom to ask.
         deployment: what follows from the card.
-        block: as of which there has to be code.
+        block: as of which its code is asked for.
 
     Raises:
         ChainError: the node did not answer, or not with sense.
@@ -61,7 +61,7 @@ def sighting_of(node: Node, deployment: Deployment, *, block: BlockIdentifier = 
         contract=None if receipt is None else _made(receipt),
         block_number=None if receipt is None else quantity(receipt.get("blockNumber")),
         block_hash=None if receipt is None else "0x" + octets(receipt.get("blockHash")).hex(),
-        has_code=bool(node.code(deployment.contract, block)),
+        code=node.code(deployment.contract, block),
     )
 
 

@@ -8,15 +8,16 @@ nothing) and return once the transaction is mined. The rules stand in
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.artefact import experiment_artefact
-from colearn_chain.chain.node import BlockIdentifier, Node, quantity
+from colearn_chain.chain.node import NOBODY, BlockIdentifier, Node, quantity
 from colearn_chain.chain.signed_ballots import by_ballot
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted
 from colearn_chain.rounds import Ballot, History, Membership, Phase, Round, Rules, Snapshot
-from colearn_chain.types import SEATS, Address, Digest, RoundNumber
+from colearn_chain.types import SEATS, Address, Digest, Progress, RoundNumber, unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +33,9 @@ NO_KEY = bytes(32)
 
 PAGE = 500
 """Rounds or memberships read with one call; 500 cost 2.5M gas, far below what nodes allow a call."""
+
+MOST_MEMBERSHIPS = 1 << 20
+"""More than anybody pays for: a join costs some 100,000 gas."""
 
 
 def creation_code(rules: Rules, spec_digest: Digest) -> bytes:
@@ -254,7 +258,12 @@ class ExperimentContract:
         return snapshot
 
     def history(
-        self, *, block: BlockIdentifier = "latest", earlier: History | None = None, page: int = PAGE
+        self,
+        *,
+        block: BlockIdentifier = "latest",
+        earlier: History | None = None,
+        page: int = PAGE,
+        progress: Progress = unwatched,
     ) -> History:
         """Return all that was decided, as of one block; ``colearn_chain.rounds.fold`` checks it.
 
@@ -263,19 +272,23 @@ class ExperimentContract:
             earlier: a history read before; its closed rounds are not read again, they cannot change. (If the
                 chain was reorganised since, the history hash does not match and folding says so.)
             page: how many rounds or memberships one call reads.
+            progress: told how many of them have been read.
         """
         pinned = block if isinstance(block, int) else self._number_of(block)
+        rules, seen = self.rules(block=pinned), self.snapshot(NOBODY, block=pinned)
+        _check_counts(seen, rules)
         known = earlier.rounds if earlier is not None else ()
-        rounds = _paged(lambda start: self.rounds(start, page, block=pinned), len(known) + 1, page)
+        pages = _Pages(page, max(seen.number - len(known), 0) + seen.memberships, progress)
+        rounds = pages.read(partial(self.rounds, block=pinned), len(known) + 1, seen.number + 1)
         return History(
             chain_id=self.chain_id,
             address=self.address,
-            rules=self.rules(block=pinned),
+            rules=rules,
             spec_digest=self.spec_digest(block=pinned),
             first_organizer=self.first_organizer(block=pinned),
-            memberships=tuple(_paged(lambda start: self.memberships(start, page, block=pinned), 0, page)),
+            memberships=tuple(pages.read(partial(self.memberships, block=pinned), 0, seen.memberships)),
             rounds=(*known, *(each for each in rounds if not each.status.is_open)),
-            history_hash=self.history_hash(block=pinned),
+            history_hash=seen.history_hash,
         )
 
     # ----------------------------------------------------------------------------------------------- helpers
@@ -312,13 +325,37 @@ class ExperimentContract:
             )
 
 
-def _paged(read: Callable[[int], list[T]], start: int, page: int) -> list[T]:
-    """All items from ``start`` on: pages are read until one is not full."""
-    items: list[T] = []
-    while True:
-        items += (new := read(start + len(items)))
-        if len(new) < page:
-            return items
+def _check_counts(seen: Snapshot, rules: Rules) -> None:
+    """A node could go on answering full pages for ever, so it is held to counts that a chain can have."""
+    if seen.number > rules.max_rounds:
+        raise ChainError(f"the node tells of {seen.number} rounds, by the rules there are {rules.max_rounds}")
+    if seen.memberships > MOST_MEMBERSHIPS:
+        raise ChainError(f"the node tells of {seen.memberships} memberships; {MOST_MEMBERSHIPS} are read")
+
+
+@dataclasses.dataclass
+class _Pages:
+    """Reads lists whose lengths are known, page by page."""
+
+    size: int
+    total: int
+    progress: Progress
+    done: int = 0
+
+    def read(self, view: Callable[[int, int], list[T]], start: int, end: int) -> list[T]:
+        """Items ``start`` to ``end`` - 1; ChainError when the node answers another number of them."""
+        items: list[T] = []
+        while (first := start + len(items)) < end:
+            count = min(self.size, end - first)
+            new = view(first, count)
+            if len(new) != count:
+                raise ChainError(
+                    f"the node answered {len(new)} items, {count} were asked for from {first} on"
+                )
+            items += new
+            self.done += count
+            self.progress(self.done, self.total)
+        return items
 
 
 def _value(kind: type[T], fields: tuple[Any, ...]) -> T:

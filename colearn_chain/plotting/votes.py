@@ -42,7 +42,10 @@ _LOOKS: Mapping[VoteMark, _Look] = {
     VoteMark.APPROVED: _Look("#009E73", PAPER, "✓", "approved"),
     VoteMark.REJECTED: _Look("#D55E00", PAPER, "✗", "rejected"),
     VoteMark.UNAVAILABLE: _Look("#F0E442", INK, "?", "unavailable"),
-    VoteMark.SILENT: _Look("#efefef", FAINT, "·", "no ballot"),
+    VoteMark.SILENT: _Look("#d9d9d9", INK, "·", "no ballot"),
+    VoteMark.LAPSED: _Look("#56a0c8", PAPER, "…", "let its turn lapse"),
+    VoteMark.IDLE: _Look("#f2f2f2", FAINT, "", "nothing to vote on"),
+    VoteMark.ABSENT: _Look(PAPER, FAINT, "", "not in the round"),
 }
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from web3 import Web3
 
-from colearn_agents.evidence import contents_of, from_nodes
+from colearn_agents.evidence import from_nodes
+from colearn_agents.stored import contents_of
 from colearn_chain.artefacts import ExperimentSpec, ProposalClaim, Score, experiment_id
 from colearn_chain.audit import Kind, Outcome, State, audit
 from colearn_chain.chain import ExperimentContract, Node, embedded_chain
 from colearn_chain.chain.cards import make_card
-from colearn_chain.rounds import Ballot
+from colearn_chain.rounds import Ballot, fold
 from colearn_chain.storage import ArtefactStore, DirectoryStorage
 from colearn_chain.testing.chain import FaultyProvider
 from colearn_chain.testing.experiments import ACCOUNTS, World, new_world
@@ -116,20 +117,28 @@ def test_a_proposal_that_the_store_damaged_is_gone(world: World, folder: Path) -
 
 def test_nodes_give_all_that_an_audit_needs(world: World) -> None:
     """History, hash, sighting and the organizer's changes, as of one block."""
-    evidence = from_nodes(card_of(world), [world.chain.node], str)
+    evidence = from_nodes(card_of(world), [world.chain.node])
     assert audit(evidence).outcome is Outcome.RIGHT
     assert evidence.history == world.contract.history()
-    assert [change.text for change in evidence.changes or ()] == [
+    assert evidence.log is not None
+    assert [change.text for change in evidence.log.changes] == [
         f"{address} was invited" for address in world.addresses[1:4]
     ]
+    cast = {(each.number, each.learner): each.ballot for each in evidence.log.ballots}
+    assert cast == {
+        (closed.number, learner): ballot
+        for closed in fold(world.contract.history())
+        for learner, ballot in closed.ballots.items()
+    }
 
 
 def test_a_node_without_logs_leaves_nothing_open(world: World) -> None:
     """The organizer's changes are worth knowing, no more."""
     provider = FaultyProvider(world.chain.web3.provider)
-    provider.refuse("eth_getLogs", -32005, "limit exceeded")
-    evidence = from_nodes(card_of(world), [Node(Web3(provider))], str)
-    assert evidence.changes is None
+    for _ in range(20):
+        provider.refuse("eth_getLogs", -32005, "limit exceeded")
+    evidence = from_nodes(card_of(world), [Node(Web3(provider))])
+    assert (evidence.log, "limit exceeded" in evidence.log_gap) == (None, True)
     assert audit(evidence).outcome is Outcome.RIGHT
 
 
@@ -156,6 +165,6 @@ class Lying(FaultyProvider):
 
 def test_a_node_that_lies_about_a_proposal(world: World) -> None:
     """The history that it tells is not what its own history hash commits to."""
-    report = audit(from_nodes(card_of(world), [Node(Web3(Lying(world)))], str))
+    report = audit(from_nodes(card_of(world), [Node(Web3(Lying(world)))]))
     assert report.outcome is Outcome.WRONG
     assert "historyHash" in {each.subject for each in report.findings if each.kind is Kind.WRONG}

@@ -14,11 +14,10 @@ from colearn_chain.chain import ExperimentContract
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.artefact import experiment_artefact, packaged_releases, read_releases
 from colearn_chain.chain.cards import check_card, make_card, sighting_of
-from colearn_chain.chain.organizer_log import in_words, organizers_acts
 from colearn_chain.errors import ChainError, ConfigError, InvalidArtefact
 from colearn_chain.rounds import Ballot
 from colearn_chain.testing.experiments import ACCOUNTS, SPEC, Wire, World
-from colearn_chain.types import Address, Digest, RoundNumber
+from colearn_chain.types import Digest, RoundNumber
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +192,15 @@ def test_a_node_that_has_no_code_there(wire: Wire) -> None:
         check_card(wire.node, card_of(wire.world))
 
 
+def test_a_node_that_lies_about_the_code(wire: Wire) -> None:
+    """One bit of the code that it shows is another; immutables are what they are."""
+    code = bytearray(wire.world.chain.node.code(wire.world.contract.address))
+    code[10] ^= 1
+    wire.provider.answer("eth_getCode", "0x" + code.hex())
+    with pytest.raises(InvalidArtefact, match="not what the card's transaction makes"):
+        check_card(wire.node, card_of(wire.world))
+
+
 @pytest.mark.parametrize(
     "receipt",
     [
@@ -206,28 +214,3 @@ def test_a_receipt_without_sense(wire: Wire, receipt: dict[str, object]) -> None
     wire.provider.answer("eth_getTransactionReceipt", receipt)
     with pytest.raises(ChainError):
         check_card(wire.node, card_of(wire.world))
-
-
-def test_the_organizers_acts_are_read_from_the_log(world: World) -> None:
-    """Invitations, removals, and who held the role; the deployment itself is no change."""
-    organizer, heir = world.senders[0], world.senders[5]
-    world.contract.remove(organizer, world.addresses[4])
-    world.contract.transfer_organizer(organizer, heir.address)
-    world.contract.renounce_organizer(heir)
-    last = world.chain.node.block_number()
-    acts = organizers_acts(world.chain.node, world.contract.address, 0, last)
-    told = [in_words(act, lambda address: f"party {world.addresses.index(address)}") for act in acts]
-    assert told == [
-        *(f"party {party} was invited" for party in (1, 2, 3, 4)),
-        "party 4 was removed, and its invitation withdrawn",
-        "party 0 handed the organizer's role to party 5",
-        "party 5 gave the organizer's role up for good",
-    ]
-
-
-@pytest.mark.parametrize("logs", [None, [{"topics": []}], ["log"], [{"data": "0x", "topics": [7]}]])
-def test_logs_without_sense(wire: Wire, logs: object) -> None:
-    """Only a typed error comes out."""
-    wire.provider.answer("eth_getLogs", logs)
-    with pytest.raises(ChainError):
-        organizers_acts(wire.node, Address(wire.world.contract.address), 0, 1)

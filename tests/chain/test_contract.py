@@ -11,7 +11,8 @@ import pytest
 
 from colearn_chain.chain import ExperimentContract, sign_ballot
 from colearn_chain.chain.abi import experiment_interface
-from colearn_chain.errors import ConfigError, InvalidHistory
+from colearn_chain.chain.node import NOBODY
+from colearn_chain.errors import ChainError, ConfigError, InvalidHistory
 from colearn_chain.rounds import (
     Ballot,
     Closing,
@@ -24,7 +25,7 @@ from colearn_chain.rounds import (
     Status,
     fold,
 )
-from colearn_chain.testing.experiments import ACCOUNTS, SPEC, World
+from colearn_chain.testing.experiments import ACCOUNTS, SPEC, Wire, World
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber
 
 if TYPE_CHECKING:
@@ -251,6 +252,52 @@ def test_a_history_as_of_an_earlier_block(world: World) -> None:
     play(world, 1)
     history = world.contract.history(block=pinned)
     assert len(fold(history)) == len(history.rounds) == 1
+
+
+def test_a_history_tells_how_far_it_is(world: World) -> None:
+    """After every page: of rounds, the open one included, and of memberships."""
+    play(started(world), 4)
+    seen: list[tuple[int, int]] = []
+    world.contract.history(page=2, progress=lambda *so_far: seen.append(so_far))
+    assert seen == [(2, 8), (4, 8), (5, 8), (7, 8), (8, 8)]
+
+
+def answer(wire: Wire, view: str, *arguments: object, **changes: int) -> str:
+    """What the node answers to a view, with other numbers in the struct's fields."""
+    data = experiment_interface().encode_call(view, *arguments)
+    words = bytearray(wire.world.chain.node.call(wire.world.contract.address, data))
+    (output,) = experiment_interface().functions[view]["outputs"]
+    names = [each["name"] for each in output["components"]]
+    for name, value in changes.items():
+        words[32 * names.index(name) : 32 * names.index(name) + 32] = value.to_bytes(32)
+    return "0x" + words.hex()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"number": 51}, "51 rounds, by the rules there are 50"), ({"memberships": 2**200}, "memberships")],
+)
+def test_a_node_that_tells_of_more_than_there_can_be(wire: Wire, changes: dict[str, int], said: str) -> None:
+    """It could answer full pages for ever; not one is asked for."""
+    lie = answer(wire, "snapshot", NOBODY, **changes)
+    wire.provider.answer("eth_call", answer(wire, "rules"), lie)
+    with pytest.raises(ChainError, match=said):
+        ExperimentContract(wire.node, wire.world.contract.address).history()
+    assert wire.provider.calls["eth_call"] == 2
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_a_page_of_another_length_than_was_asked_for(wire: Wire, count: int) -> None:
+    """Two memberships where three are, or six: neither is taken for the list."""
+    three = answer(wire, "memberships", 0, 3)
+    others = {2: answer(wire, "memberships", 0, 2), 6: three[:66] + f"{6:064x}" + three[130:] + three[130:]}
+    contract = ExperimentContract(wire.node, wire.world.contract.address)
+    genuine = [answer(wire, "rules"), answer(wire, "snapshot", NOBODY), answer(wire, "rounds", 1, 1)]
+    digest = f"0x{SPEC.hex()}"
+    organizer = "0x" + wire.world.addresses[0][2:].rjust(64, "0")
+    wire.provider.answer("eth_call", *genuine, digest, organizer, others[count])
+    with pytest.raises(ChainError, match="items, 3 were asked for"):
+        contract.history()
 
 
 def test_an_address_without_a_contract(world: World) -> None:

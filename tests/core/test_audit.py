@@ -21,6 +21,7 @@ from colearn_chain.testing.cards import (
     BLOCK_HASH,
     BLOCK_NUMBER,
     RELEASE,
+    RUNTIME,
     card_for,
     deployed,
     history_of,
@@ -82,7 +83,7 @@ SIGHTING = Sighting(
     contract=DEPLOYMENT.contract,
     block_number=BLOCK_NUMBER,
     block_hash="0x" + BLOCK_HASH.hex(),
-    has_code=True,
+    code=RUNTIME,
 )
 WITNESS = Witness(SIGHTING, HISTORY.history_hash)
 EVIDENCE = Evidence(card=CARD, releases=(RELEASE,), history=HISTORY, witnesses=(WITNESS,))

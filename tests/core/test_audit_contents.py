@@ -85,9 +85,11 @@ def valid(*spent: float | None) -> tuple[Content, ...]:
     )
 
 
-def budget(epsilon: float) -> PrivacyBudget:
+def budget(epsilon: float, delta: float = 1e-5) -> PrivacyBudget:
     """A claim."""
-    return PrivacyBudget(target_epsilon=2.0, target_delta=1e-5, consumed_epsilon=epsilon, consumed_delta=1e-5)
+    return PrivacyBudget(
+        target_epsilon=2.0, target_delta=1e-5, consumed_epsilon=epsilon, consumed_delta=delta
+    )
 
 
 def test_contents_that_are_as_they_should_be() -> None:
@@ -112,13 +114,28 @@ def test_a_spec_under_other_rules() -> None:
 
 
 def test_proposals_that_are_gone() -> None:
-    """Each is listed; the audit is incomplete, and nobody is blamed."""
-    gone = Content(ROUNDS[0], State.GONE, "nobody keeps it")
-    report = report_of(Contents(DOCUMENT, proposals=(gone, *valid(None, None, None, None)[1:])))
+    """They are listed; the audit is incomplete, and nobody is blamed."""
+    gone = [Content(ROUNDS[at], State.GONE, "nobody keeps it") for at in (0, 2, 3)]
+    proposals = (gone[0], valid(None, None, None, None)[1], *gone[1:])
+    report = report_of(Contents(DOCUMENT, proposals=proposals))
     assert report.outcome is Outcome.INCOMPLETE
-    (finding,) = about(report, "round 1: proposal")
-    assert (finding.kind, "nobody keeps it" in finding.text) == (Kind.UNCHECKED, True)
-    assert about(report, "proposals")[0].text.startswith("3 of 4 proposals")
+    assert [(each.kind, each.text) for each in about(report, "proposals")] == [
+        (Kind.UNCHECKED, "3 of 4 proposals (rounds 1 and 3 to 4) are gone: nobody keeps it"),
+        (Kind.CHECKED, about(report, "proposals")[1].text),
+    ]
+    assert about(report, "proposals")[1].text.startswith("1 of 4 proposals")
+
+
+def test_weights_that_were_let_go_of() -> None:
+    """They are listed, and nothing is missing: what their manifests say is proven."""
+    kept = [replace(content, state=State.LET_GO) for content in valid(0.5, 0.5, 0.4, 0.5)]
+    report = report_of(Contents(DOCUMENT, proposals=tuple(kept)))
+    (finding,) = about(report, "proposals")
+    assert (finding.kind, "4 of 4 proposals (rounds 1 to 4)" in finding.text) == (Kind.NOTED, True)
+    assert [each.subject for each in report.findings if each.kind is Kind.WRONG] == ["round 3: privacy"]
+    fallen = replace(kept[2], budget=budget(0.6))
+    honest = report_of(Contents(DOCUMENT, proposals=(*kept[:2], fallen, kept[3])))
+    assert honest.outcome is Outcome.RIGHT
 
 
 @pytest.mark.parametrize(("number", "kind"), [(1, Kind.WRONG), (3, Kind.NOTED)])
@@ -145,9 +162,24 @@ def test_privacy_terms_are_held_to() -> None:
     assert BOB in about(report, "privacy")[1].text
 
 
-def test_a_learner_that_claims_nothing_under_privacy_terms() -> None:
-    """The spec asks for a budget, so silence is wrong."""
+def test_an_epsilon_at_another_delta() -> None:
+    """The larger the delta, the smaller the epsilon that can be claimed: it compares with nothing."""
     spec = DOCUMENT.model_copy(update={"privacy": TERMS})
-    report = report_of(Contents(spec, proposals=valid(1.0, None, 2.0, None)))
+    loose = Content(ROUNDS[3], State.VALID, budget=budget(1.0, 0.1))
+    report = report_of(Contents(spec, proposals=(*valid(1.0, 1.0, 1.0, 1.0)[:3], loose)))
     (finding,) = [each for each in report.findings if each.kind is Kind.WRONG]
-    assert "claims no privacy budget" in finding.text
+    assert BOB in finding.text
+    assert "delta 0.1" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("spent", "said"), [((1.0, None, 2.0, None), "rounds 2 and 4"), ((1.0, 1.0, 2.0, None), "round 4")]
+)
+def test_a_learner_that_claims_nothing_under_privacy_terms(
+    spent: tuple[float | None, ...], said: str
+) -> None:
+    """The spec asks for a budget, so silence is wrong; so is falling silent once much was spent."""
+    spec = DOCUMENT.model_copy(update={"privacy": TERMS})
+    report = report_of(Contents(spec, proposals=valid(*spent)))
+    (finding,) = [each for each in report.findings if each.kind is Kind.WRONG]
+    assert finding.text == f"{BOB} claims no privacy budget in {said}; the spec asks for one"

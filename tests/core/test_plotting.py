@@ -170,13 +170,13 @@ def test_scores_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 
 def test_vote_pictures_have_a_letter_and_a_colour_for_each_mark(tmp_path: Path) -> None:
-    """Six marks, six colours."""
+    """As many colours as marks; that of who is not in the round is the paper's."""
     path = tmp_path / "votes.png"
-    draw_votes(path, [list(VoteMark)] * 4, accepted=[True, False, True, False], learners=list("abcdef"))
+    draw_votes(path, [list(VoteMark)] * 4, accepted=[True, False, True, False], learners=list("abcdefghi"))
     pixels = imread(path)[..., :3].reshape(-1, 3)
     colours, counts = np.unique((pixels * 255).round().astype(int), axis=0, return_counts=True)
-    assert sum(counts > 5000) >= 7
-    assert len(colours) > 7
+    assert sum(counts > 5000) >= len(VoteMark)
+    assert len(colours) > len(VoteMark)
 
 
 @pytest.mark.parametrize(("rounds", "learners"), [(0, 0), (1, 1), (3, 64), (400, 10)])

@@ -142,11 +142,14 @@ def test_several_nodes_are_compared(card: str, url: str) -> None:
 
 
 def test_a_node_on_another_chain_with_another_history(card: str, url: str) -> None:
-    """Its word stands against the other's: something is wrong."""
+    """Its word stands against the other's, about the block and about the history; both are named."""
     with open_to_the_network(played(threshold_bps=6000).chain.node) as other:
         result = audit(card, "--rpc", url, "--rpc", other, "--json")
     assert result.exit_code == AuditExit.WRONG
-    assert len(findings(result, "wrong")) == 1
+    block, history = findings(result, "wrong")
+    assert "they stand on different chains" in block
+    assert all(node in block for node in (url, other))
+    assert history.startswith(f"{other} says 0x")
 
 
 def test_a_node_that_does_not_answer_leaves_the_audit_incomplete(card: str, url: str) -> None:
@@ -211,6 +214,14 @@ def test_nothing_wrong_is_exported(tmp_path: Path, world: World, url: str) -> No
     assert not (tmp_path / "history.json").exists()
 
 
+def test_nothing_is_drawn_of_nothing(card: str, tmp_path: Path) -> None:
+    """That no node answered is what the exit code says; that there is no picture is said beside it."""
+    result = audit(card, "--rpc", NOBODY_THERE, "--picture", str(tmp_path / "votes.png"))
+    assert result.exit_code == AuditExit.INCOMPLETE
+    assert "no rounds to be drawn" in result.stderr
+    assert not (tmp_path / "votes.png").exists()
+
+
 def test_the_picture_is_drawn(card: str, url: str, tmp_path: Path) -> None:
     """One picture of rounds and learners."""
     audit(card, "--rpc", url, "--picture", str(tmp_path / "votes.png"))
@@ -225,7 +236,6 @@ def test_the_picture_is_drawn(card: str, url: str, tmp_path: Path) -> None:
         (["--rpc", "not a url"], "http"),
         (["--from", "nowhere.json"], "nowhere.json cannot be read"),
         (["--rpc", NOBODY_THERE, "--against-hash", "0x12"], "no history hash"),
-        (["--rpc", NOBODY_THERE, "--picture", "x.png"], "no rounds"),
     ],
 )
 def test_what_cannot_be_asked_for(card: str, options: list[str], said: str) -> None:
@@ -269,7 +279,7 @@ def test_a_proposal_that_is_gone_is_listed(demo: Path, tmp_path: Path) -> None:
     shutil.rmtree(store / proposal(demo, 1))
     result = offline(demo, store, "--json")
     assert result.exit_code == AuditExit.INCOMPLETE
-    assert "round 1's proposal is gone" in findings(result, "unchecked")[0]
+    assert "1 of 2 proposals (round 1) are gone" in findings(result, "unchecked")[0]
 
 
 def test_a_proposal_that_the_store_has_damaged(demo: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from colearn_agents.cli.account import app as account_app
 from colearn_agents.cli.agent import app as agent_app
 from colearn_agents.cli.experiment import app as experiment_app
 from colearn_agents.cli.failures import AUDIT_EXIT_CODES, EXIT_CODES, need, output_watched, reported
+from colearn_agents.cli.model import app as model_app
 from colearn_chain.canonical_json import check_text_depth
 from colearn_chain.errors import shown
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(account_app)
 app.add_typer(agent_app)
+app.add_typer(model_app)
 app.add_typer(experiment_app)
 
 
@@ -198,6 +200,10 @@ def audit(  # noqa: PLR0913 - each is an option
         list[str] | None,
         typer.Option(metavar="URL", help="A node of the experiment's chain; several are compared."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A configuration: its network's nodes, in place of --rpc."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--from", help="An exported history, in place of any node.")
     ] = None,
@@ -212,6 +218,9 @@ def audit(  # noqa: PLR0913 - each is an option
         Path | None, typer.Option(help='What to call addresses: a JSON file, {"0x...": "a name"}.')
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the history that was checked to a file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a report that any browser shows.")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Draw who proposed and voted what (png, svg or pdf).")
     ] = None,
@@ -232,11 +241,13 @@ def audit(  # noqa: PLR0913 - each is an option
         request = Request(
             card=card,
             rpc=tuple(rpc or ()),
+            config=config,
             file=file,
             against_hash=against_hash,
             artefacts=artefacts,
             names=names,
             export=export,
+            report=report,
             picture=picture,
             as_json=as_json,
         )
