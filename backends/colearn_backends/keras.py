@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from colearn_backends import keras_weights
+from colearn_backends import keras_weights, named_arrays
 from colearn_backends.keras_data import check_loader, fixed_sample
 from colearn_backends.keras_optimizer import ProposalOptimizer
 from colearn_backends.keras_private import PrivateTraining
@@ -181,7 +181,7 @@ class KerasLearner(MachineLearningInterface):
             LearnerError: the evaluation failed.
         """
         arrays = self.weights_to_arrays(weights.weights)
-        if not keras_weights.is_finite(arrays):
+        if not named_arrays.is_finite(arrays):
             raise InvalidWeights("weights that are not finite cannot be held", subject="weights")
         self._keeper.hold(arrays)
         self._weights = arrays
@@ -218,7 +218,7 @@ class KerasLearner(MachineLearningInterface):
         Raises:
             InvalidWeights: a name, shape or dtype differs from the current weights'.
         """
-        return keras_weights.checked(weights, self._schema)
+        return named_arrays.checked(weights, self._schema)
 
     def arrays_to_weights(self, arrays: Any) -> Arrays:
         """Return copies of named arrays as the weights that they are.
@@ -226,7 +226,7 @@ class KerasLearner(MachineLearningInterface):
         Raises:
             InvalidWeights: a name, shape or dtype differs from the current weights'.
         """
-        return keras_weights.checked(arrays, self._schema)
+        return named_arrays.checked(arrays, self._schema)
 
     def _samples(
         self, vote: tf.data.Dataset | None, test: tf.data.Dataset | None
@@ -271,7 +271,7 @@ class KerasLearner(MachineLearningInterface):
         with _typed_errors("training"), self._using(self._weights), self._optimizer.proposal():
             train()
             arrays = keras_weights.read(self._model)
-        if not keras_weights.is_finite(arrays):
+        if not named_arrays.is_finite(arrays):
             raise LearnerError("the training diverged: its weights are not finite")
         return arrays
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
+from colearn_backends.keras_runtime import in_words
 from colearn_chain.errors import ConfigError
 
 
@@ -24,6 +27,21 @@ def check_loader(loader: object, name: str, *, endless: bool) -> None:
         raise ConfigError(f"{name} repeats without end; say how many steps of it are meant")
 
 
+def read_all(loader: tf.data.Dataset, name: str) -> list[Any]:
+    """Return all batches of a pipeline as numpy arrays.
+
+    Raises:
+        ConfigError: it cannot be read or has no batches.
+    """
+    try:
+        batches = list(loader.as_numpy_iterator())
+    except Exception as error:
+        raise ConfigError(f"{name} cannot be read: {in_words(error)}") from error
+    if not batches:
+        raise ConfigError(f"{name} has no batches")
+    return batches
+
+
 def fixed_sample(loader: tf.data.Dataset, name: str, steps: int | None) -> tf.data.Dataset:
     """Return the first batches of a pipeline as they are now, the same ones whenever they are iterated.
 
@@ -36,11 +54,9 @@ def fixed_sample(loader: tf.data.Dataset, name: str, steps: int | None) -> tf.da
         steps: how many batches; None takes all. If there are fewer, it is those.
 
     Raises:
-        ConfigError: it is no ``tf.data.Dataset``, has no end and needs one, or has no batches.
+        ConfigError: it is no ``tf.data.Dataset``, has no end and needs one, cannot be read or has no batches.
     """
     check_loader(loader, name, endless=steps is not None)
     fixed = (loader if steps is None else loader.take(steps)).cache()
-    batches = sum(1 for _ in fixed)
-    if not batches:
-        raise ConfigError(f"{name} has no batches")
+    batches = len(read_all(fixed, name))
     return fixed.apply(tf.data.experimental.assert_cardinality(batches))

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from colearn_backends.keras_data import check_loader
+from colearn_backends.keras_data import check_loader, read_all
 from colearn_backends.keras_runtime import in_words, layers_of
 from colearn_backends.privacy import NoiseSource, PrivacyBudget
 from colearn_chain.errors import ConfigError
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     Arrays = Sequence[npt.NDArray[Any]]
 
-MOST_GRADIENT_BYTES = 1 << 28
-"""A sample is worked through in parts whose gradients together take no more memory, or one by one."""
+PART_BYTES = 1 << 28
+"""256 MiB: the gradients of a batch of 128 for half a million weights."""
 
 
 class PrivateExamples:
@@ -48,14 +48,13 @@ class PrivateExamples:
         batches: how many batches the pipeline has.
 
     Raises:
-        ConfigError: it is no pipeline, has no end or no batches, or its examples have different shapes.
+        ConfigError: it is no pipeline, has no end or no batches, or cannot be read; or its examples differ in
+            shape.
     """
 
     def __init__(self, loader: Any) -> None:
         check_loader(loader, "the train_loader of private training", endless=False)
-        batches = list(loader.as_numpy_iterator())
-        if not batches:
-            raise ConfigError("train_loader has no batches")
+        batches = read_all(loader, "train_loader")
         sizes = [len(tf.nest.flatten(batch)[0]) for batch in batches]
         self.count, self.batch_size, self.batches = sum(sizes), max(sizes), len(batches)
         try:
@@ -88,6 +87,8 @@ class PrivateTraining:
         ledger: of the private data.
         epochs: of one proposal.
         steps_per_epoch: None takes as many as the loader has batches.
+        part_bytes: how much memory the gradients of all examples of a sample may take; larger samples are
+            worked through in parts, at worst one by one.
 
     Attributes:
         budget: what may be spent; who trains reserves it first.
@@ -99,7 +100,7 @@ class PrivateTraining:
         StorageError: the ledger cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are options of fit
         self,
         model: Any,
         loader: Any,
@@ -108,6 +109,7 @@ class PrivateTraining:
         *,
         epochs: int = 1,
         steps_per_epoch: int | None = None,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         _check_layers(model)
         self._examples = examples = PrivateExamples(loader)
@@ -116,13 +118,14 @@ class PrivateTraining:
         self._norm = config.max_grad_norm
         self._optimizer, self._variables = model.optimizer, model.trainable_variables
         bytes_each = sum(math.prod(each.shape) * tf.as_dtype(each.dtype).size for each in self._variables)
-        self._part = max(1, MOST_GRADIENT_BYTES // max(1, bytes_each))
+        self._part = max(1, part_bytes // max(1, bytes_each))
         try:
             self._sum_part = _traced_sum(model, examples.signature, self._norm)
             self._rehearse(model)
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise ConfigError(
-                f"the gradients of {model.name} cannot be taken one example at a time: {in_words(error)}"
+                f"the gradients of {model.name} cannot be taken one example at a time (a recurrent layer may "
+                f"need unroll=True): {in_words(error)}"
             ) from error
         self._apply = _traced_update(self._optimizer, self._variables)
 
@@ -142,9 +145,15 @@ class PrivateTraining:
         """Return the sum of the clipped gradients of these examples, one array for each trainable weight."""
         sums = [np.zeros(each.shape, each.dtype) for each in self._variables]
         for start in range(0, len(rows), self._part):
-            part = self._examples.take(rows[start : start + self._part])
-            sums = [total + more.numpy() for total, more in zip(sums, self._sum_part(part), strict=True)]
+            more = self._sum_of(rows[start : start + self._part])
+            sums = [total + part for total, part in zip(sums, more, strict=True)]
         return sums
+
+    def _sum_of(self, rows: npt.NDArray[np.intp]) -> Arrays:
+        if len(rows) > 1:
+            return [part.numpy() for part in self._sum_part(self._examples.take(rows))]
+        # TensorFlow cannot vectorize an LSTM over one example, but over the same one twice
+        return [part / 2 for part in self._sum_of(np.repeat(rows, 2))]
 
     def _rehearse(self, model: Any) -> None:
         """Check that taking gradients leaves no trace in the model, which later ones would depend on."""
@@ -187,9 +196,9 @@ def _traced_sum(model: Any, signature: Any, max_grad_norm: float) -> Callable[[A
     def summed(batch: Any) -> Any:
         return [tf.reduce_sum(gradients, 0) for gradients in tf.vectorized_map(clipped, batch)]
 
-    with _without_asides():
+    with _without_pfor_logs():
         traced: Callable[[Any], Any] = tf.function(
-            summed, input_signature=[signature]
+            summed, input_signature=[signature], autograph=False
         ).get_concrete_function()
     return traced
 
@@ -202,7 +211,7 @@ def _traced_update(optimizer: Any, variables: Sequence[Any]) -> Callable[..., No
         optimizer.apply([optimizer.scale_loss(gradient) for gradient in gradients], variables)
 
     signature = [tf.TensorSpec(each.shape, each.dtype) for each in variables]
-    traced: Callable[..., None] = tf.function(update, input_signature=signature)
+    traced: Callable[..., None] = tf.function(update, input_signature=signature, autograph=False)
     return traced
 
 
@@ -211,15 +220,15 @@ def _alone(tensor: Any) -> Any:
 
 
 @contextmanager
-def _without_asides() -> Iterator[None]:
-    """Without a remark of TensorFlow's to its own developers about vectorized convolutions."""
+def _without_pfor_logs() -> Iterator[None]:
+    """Without what TensorFlow's vectorizer, ``pfor``, tells its own developers, a hundred lines at a time."""
     log = tf.get_logger()
-    log.addFilter(_is_for_users)
+    log.addFilter(_is_not_of_pfor)
     try:
         yield
     finally:
-        log.removeFilter(_is_for_users)
+        log.removeFilter(_is_not_of_pfor)
 
 
-def _is_for_users(record: logging.LogRecord) -> bool:
-    return "Conv2DBackpropFilter uses a while_loop" not in record.getMessage()
+def _is_not_of_pfor(record: logging.LogRecord) -> bool:
+    return record.module != "pfor"

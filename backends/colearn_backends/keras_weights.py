@@ -9,18 +9,12 @@ generators are not.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from colearn_chain.errors import InvalidWeights
-from colearn_chain.weights.tensors import describe_all
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from colearn_chain.weights import WeightSchema
+    from colearn_chain.weights import NamedArrays
 
     Arrays = dict[str, npt.NDArray[Any]]
 
@@ -33,34 +27,10 @@ def read(model: Any) -> Arrays:
     return {name: variable.numpy().copy() for name, variable in _named(model)}
 
 
-def load(model: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Give the model copies of these weights; they are taken to fit (``checked``)."""
+def load(model: Any, arrays: NamedArrays) -> None:
+    """Give the model copies of these weights; they are taken to fit (``named_arrays.checked``)."""
     for name, variable in _named(model):
         variable.assign(arrays[name])
-
-
-def checked(weights: object, schema: WeightSchema) -> Arrays:
-    """Return copies of named arrays after a check that the model could take them; NaN is not looked for.
-
-    Raises:
-        InvalidWeights: they are no mapping, or a name, shape or dtype is not what the schema says.
-    """
-    if not isinstance(weights, Mapping):
-        raise InvalidWeights(
-            f"weights must be a dict of arrays, not {type(weights).__name__}",
-            subject="weights",
-            value=weights,
-        )
-    schema.check_tensors(describe_all(weights))
-    return {
-        str(name): np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-        for name, array in weights.items()
-    }
-
-
-def is_finite(arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
-    """Say whether no array holds NaN or infinity."""
-    return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
 def _named(model: Any) -> list[tuple[str, Any]]:
