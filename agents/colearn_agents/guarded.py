@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from colearn_agents.strangers import in_words
 from colearn_chain.errors import ColearnError, LearnerError
-from colearn_chain.ml_interface import DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
+from colearn_chain.ml_interface import ColearnModel, DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
 from colearn_chain.weights import codec_of, schema_of
 
 if TYPE_CHECKING:
@@ -131,6 +131,15 @@ class GuardedLearner:
         with self._doubted():
             _guard("mli_accept_weights", lambda: self._learner.mli_accept_weights(weights))
         self.unsure = False
+
+    def model(self) -> ColearnModel:
+        """Return the current model in the form that the learner gives it.
+
+        Raises:
+            LearnerError: the learner failed.
+        """
+        with self._doubted():
+            return _answer("mli_get_current_model", self._learner.mli_get_current_model, ColearnModel)
 
     def _arrays(self, weights: Weights) -> NamedArrays:
         return _guard("weights_to_arrays", lambda: self._codec.weights_to_arrays(weights.weights))

@@ -40,11 +40,22 @@ def write_new(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(aside, path)  # unlike a rename, it fails when the name is taken
-        except FileExistsError as error:
-            raise taken(path) from error
+            put_new(aside, path)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def put_new(file: Path, path: Path) -> None:
+    """Give a whole file, synced to the same disk, one more name, which nothing has yet.
+
+    Raises:
+        ConfigError: something has the name already, or the disk refuses.
+    """
+    with refusals(path):
+        try:
+            os.link(file, path)  # unlike a rename, it fails when the name is taken
+        except FileExistsError as error:
+            raise taken(path) from error
         sync_folder(path.parent)
 
 

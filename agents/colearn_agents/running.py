@@ -63,6 +63,7 @@ class Began(LearnerEvent):
         finality: when a block counts.
         balance: what the account owns, in wei.
         affordable: for how many rounds that lasts; None: gas costs nothing here.
+        money: the same in words.
         journal: the file of what must not be forgotten.
     """
 
@@ -75,6 +76,7 @@ class Began(LearnerEvent):
     finality: Finality
     balance: int
     affordable: int | None
+    money: str
     journal: str
 
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from colearn_agents import events
 from colearn_agents.cli.output import score
-from colearn_agents.costs import ether
 from colearn_agents.running import Began, Ended, Failed, Resumed
 from colearn_agents.wording import counted, from_now, moment
 from colearn_chain.errors import shown
@@ -87,16 +86,10 @@ def _opening(began: Began, now: int) -> Iterator[str]:
         ("round", f"{began.round} of {began.rounds}: {stands}"),
         ("trusted", f"{began.node} alone: what it says of the chain is believed"),
         ("blocks", "count at once" if began.finality == 0 else f"count once they are {counts}"),
-        ("balance", f"{ether(began.balance)}, {_lasts(began.affordable)}"),
+        ("balance", began.money),
         ("journal", began.journal),
     ):
         yield f"  {heading:8} {text}"
-
-
-def _lasts(rounds: int | None) -> str:
-    if rounds is None:
-        return "and gas costs nothing here"
-    return f"enough for about {counted(rounds, 'round')} at today's price of gas"
 
 
 def _scores(event: events.Tested | events.Adopted) -> str:

@@ -14,7 +14,7 @@ import typer
 from colearn_agents.agent import LearnerAgent
 from colearn_agents.cli.agent_lines import json_line, lines
 from colearn_agents.cli.output import standard_output
-from colearn_agents.costs import ROUND_GAS, Purse
+from colearn_agents.costs import ROUND_GAS, Purse, lasting
 from colearn_agents.factories import own_learner
 from colearn_agents.halting import Halt
 from colearn_agents.journal import Journal
@@ -98,6 +98,7 @@ def _agent(
             finality=config.finality,
             balance=purse.balance,
             affordable=purse.rounds,
+            money=lasting(purse, spec.rules.max_rounds - snapshot.number + is_open),
             journal=str(path),
         )
     )
