@@ -105,7 +105,8 @@ def _from_torch(model: Any, rows: Array) -> Converted:
     import torch  # noqa: PLC0415 - in an extra
 
     model = copy.deepcopy(model).cpu().eval()
-    sample = torch.from_numpy(rows)
+    # older versions take a dimension of one for one that is always one
+    sample = torch.from_numpy(rows if len(rows) > 1 else np.concatenate([rows, rows]))
     floats = [weight.dtype for weight in model.parameters() if weight.is_floating_point()]
     if sample.is_floating_point() and floats:
         sample = sample.to(floats[0])

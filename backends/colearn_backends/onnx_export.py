@@ -116,7 +116,6 @@ def check_format(model_format: ModelFormat) -> ModelFormat:
 
 
 def _rows(sample: Any) -> Array:
-    """A few rows, but two at least: PyTorch takes a dimension of one for one that is always one."""
     dense = sample.toarray() if hasattr(sample, "toarray") else sample
     try:
         rows = np.asarray(dense)[:MOST_ROWS]
@@ -124,7 +123,7 @@ def _rows(sample: Any) -> Array:
         raise ConfigError(f"the sample is no array of inputs: {shown(error)}") from error
     if rows.ndim < 2 or not rows.size or rows.dtype.kind not in "fiub":  # noqa: PLR2004 - rows of something
         raise ConfigError(f"the sample is no array of inputs but {rows.dtype} of shape {rows.shape}")
-    return rows if len(rows) > 1 else np.concatenate([rows, rows])
+    return rows
 
 
 def _checked(converted: Converted) -> bytes:
