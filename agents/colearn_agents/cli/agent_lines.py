@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from colearn_agents.events import Event
+    from colearn_chain.chain.networks import Finality
 
 _PHASES = {
     Phase.JOINING: "no round is open",
@@ -79,17 +80,26 @@ def _opening(began: Began, now: int) -> Iterator[str]:
     stands = _PHASES[began.phase]
     if began.deadline is not None:
         stands += f", until {moment(began.deadline)} ({from_now(began.deadline, now)})"
-    counts = f"{began.finality} on top" if isinstance(began.finality, int) else began.finality
     for heading, text in (
         ("called", shown(began.name)),
         ("learner", began.learner),
         ("round", f"{began.round} of {began.rounds}: {stands}"),
         ("trusted", f"{began.node} alone: what it says of the chain is believed"),
-        ("blocks", "count at once" if began.finality == 0 else f"count once they are {counts}"),
+        ("blocks", f"count {_when(began.finality)}"),
         ("balance", began.money),
         ("journal", began.journal),
     ):
         yield f"  {heading:8} {text}"
+
+
+def _when(finality: Finality) -> str:
+    if finality == 0:
+        return "at once"
+    return (
+        f"with {counted(finality, 'block')} on top"
+        if isinstance(finality, int)
+        else f"once they are {finality}"
+    )
 
 
 def _scores(event: events.Tested | events.Adopted) -> str:
