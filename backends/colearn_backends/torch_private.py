@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 _NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 """What can be trained privately: in halves, squares of gradients overflow."""
 
-_MOST_OVER_EXPECTED = 2
-"""A sample of more than so many times the expected size is worked through in parts, to bound the memory."""
+MOST_GRADIENT_BYTES = 1 << 28
+"""What the gradients of all examples that are worked through together may take."""
 
 
 class PrivateExamples:
@@ -82,9 +82,8 @@ class PrivateExamples:
         self.count, self.batches = len(loader.dataset), len(loader)
         self.batch_size = min(loader.batch_size, self.count)
 
-    def load(self, samples: Sequence[Rows]) -> Iterator[list[Batch]]:
-        """Give each sample as its batches: none for an empty one, several for a large one."""
-        most = _MOST_OVER_EXPECTED * self.batch_size
+    def load(self, samples: Sequence[Rows], most: int) -> Iterator[list[Batch]]:
+        """Give each sample as batches of at most so many examples: none for an empty sample."""
         parts = [[rows[start : start + most] for start in range(0, len(rows), most)] for rows in samples]
         loaded = batches(self._over([part.tolist() for sample in parts for part in sample]), None)
         return ([next(loaded) for _ in sample] for sample in parts)
@@ -109,15 +108,24 @@ class PrivateTraining:
         criterion: the loss, as in ``torch.nn``: with ``reduction="none"`` it gives each example its own.
         mechanism: the noise, and how likely each example is part of a step.
         max_grad_norm: the L2 norm that each example's gradient is clipped to.
+        most_bytes: a sample whose gradients take more memory is worked through in parts, if need be one by
+            one.
 
     Raises:
         ConfigError: the criterion has no ``reduction``.
     """
 
     def __init__(
-        self, examples: PrivateExamples, criterion: Any, mechanism: Mechanism, max_grad_norm: float
+        self,
+        examples: PrivateExamples,
+        criterion: Any,
+        mechanism: Mechanism,
+        max_grad_norm: float,
+        *,
+        most_bytes: int = MOST_GRADIENT_BYTES,
     ) -> None:
         self._examples, self._mechanism, self._norm = examples, mechanism, max_grad_norm
+        self._most_bytes = most_bytes
         self._losses = _losses_of_each(criterion)
 
     def rehearse(self, trainee: Trainee, device: torch.device) -> None:
@@ -131,7 +139,7 @@ class PrivateTraining:
         _check_layers(model)
         _check_optimizer(trainee.optimizer)
         _check_parameters(parameters)
-        (parts,) = self._examples.load([np.arange(min(2, self._examples.count))])
+        (parts,) = self._examples.load([np.arange(min(2, self._examples.count))], 2)
         inputs, labels = (tensor.to(device) for tensor in parts[0])
         try:
             with _checked_buffers(model):
@@ -152,8 +160,9 @@ class PrivateTraining:
         scale, expected = self._mechanism.noise_multiplier * self._norm, self._examples.count * rate
         samples = [source.poisson_sample(self._examples.count, rate) for _ in range(steps)]
         parameters = trainee.trained()
+        at_once = max(1, self._most_bytes // sum(each.nbytes for each in parameters))
         with _gradients_of_each(trainee.model, parameters) as recorded:
-            for parts in self._examples.load(samples):
+            for parts in self._examples.load(samples, at_once):
                 sums = self._clipped_sum(recorded, parts, parameters, device)
                 for parameter, total in zip(parameters, sums, strict=True):
                     noise = source.gaussian(total.shape, scale, _NUMPY_DTYPES[total.dtype])

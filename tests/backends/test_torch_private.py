@@ -21,7 +21,8 @@ from torch.utils.data import (
 
 from colearn_backends.privacy import Mechanism, Plan, PrivacyLedger
 from colearn_backends.torch import PytorchLearner
-from colearn_backends.torch_private import PrivateExamples, clipped_sum
+from colearn_backends.torch_private import PrivateExamples, PrivateTraining, clipped_sum
+from colearn_backends.torch_training import Trainee
 from colearn_chain.errors import ConfigError, LearnerError, StorageError
 from colearn_chain.ml_interface import DiffPrivBudget, DiffPrivConfig, ErrorCodes, MachineLearningInterface
 from colearn_chain.testing.conformance import LearnerConformance
@@ -193,6 +194,25 @@ def test_a_step_is_the_mean_of_clipped_gradients(
         assert np.abs(found[name] - gradient).max() < 6 * 0.01 * max_grad_norm / len(data) + 1e-6
 
 
+@pytest.mark.parametrize("most_bytes", [1, 1000])
+def test_a_step_in_parts_is_the_same_step(most_bytes: int) -> None:
+    """Where gradients take too much memory, they are added up part by part; the noise is added once."""
+    data, model = blobs(12), perceptron()
+    training = PrivateTraining(
+        PrivateExamples(DataLoader(data, 12)),
+        nn.CrossEntropyLoss(),
+        Mechanism(0.01, 1.0),
+        0.3,
+        most_bytes=most_bytes,
+    )
+    trainee = Trainee(model, torch.optim.SGD(model.parameters(), lr=1.0)).copy()
+    training.train(trainee, 1, torch.device("cpu"))
+    expected = one_by_one(model, data, 0.3, nn.CrossEntropyLoss())
+    for (name, before), after in zip(model.named_parameters(), trainee.model.parameters(), strict=True):
+        change = (before - after).detach().numpy()
+        assert np.abs(change - expected[name]).max() < 6 * 0.01 * 0.3 / 12 + 1e-6
+
+
 def test_losses_with_weights_or_of_many_numbers_are_taken_for_each_example_alone() -> None:
     """A weighted mean over a batch would let one example change the others' gradients."""
     weighted = nn.CrossEntropyLoss(weight=torch.tensor([5.0, 1.0, 0.2]))
@@ -306,7 +326,7 @@ def test_large_samples_are_worked_through_in_parts() -> None:
     """None, one and several batches, all examples once and in order."""
     examples = PrivateExamples(DataLoader(blobs(40), 4))
     samples = [np.arange(0), np.arange(3), np.arange(19), np.array([39])]
-    loaded = list(examples.load(samples))
+    loaded = list(examples.load(samples, most=8))
     assert [[len(labels) for _, labels in parts] for parts in loaded] == [[], [3], [8, 8, 3], [1]]
     points = torch.cat([inputs for inputs, _ in loaded[2]])
     assert torch.equal(points, blobs(40).tensors[0][:19])
