@@ -4,6 +4,8 @@
 * ``splitting``: labelled data over learners, equally or as unequally as asked.
 * ``sklearn``: any scikit-learn estimator with ``partial_fit`` whose weights are arrays (extra ``sklearn``).
 * ``digits``: scikit-learn's handwritten digits as a learner factory, ``colearn_backends.digits:learner``.
+* ``torch``: any PyTorch module, with differential privacy if asked to (extra ``torch``).
+* ``privacy``: the budget, the ledger and the noise of private learners, the same for all frameworks.
 
 Of ``colearn_chain`` they know the learner interface, the weights and the errors, nothing else.
 """

@@ -22,7 +22,7 @@ def categorical_accuracy(outputs: Tensor, labels: Tensor) -> float:
         outputs: logits, probabilities or their logarithms, shape [samples, classes].
         labels: class numbers, shape [samples].
     """
-    return float((outputs.argmax(dim=1) == labels).double().mean())
+    return _share(outputs.argmax(dim=1) == labels)
 
 
 def binary_accuracy_from_logits(outputs: Tensor, labels: Tensor) -> float:
@@ -32,7 +32,7 @@ def binary_accuracy_from_logits(outputs: Tensor, labels: Tensor) -> float:
         outputs: logits, one for each label.
         labels: 0 or 1, of any type.
     """
-    return float(((outputs.flatten() > 0) == (labels.flatten() > 0)).double().mean())
+    return _share((outputs.flatten() > 0) == (labels.flatten() > 0))
 
 
 def auc_from_logits(outputs: Tensor, labels: Tensor) -> float:
@@ -47,13 +47,13 @@ def auc_from_logits(outputs: Tensor, labels: Tensor) -> float:
     Returns:
         0 to 1; NaN where one of the labels is missing.
     """
-    scores, positive = outputs.flatten().double(), labels.flatten() > 0
+    scores, positive = outputs.flatten().cpu(), labels.flatten().cpu() > 0
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not (positives and negatives):
         return math.nan
     _, place, sizes = torch.unique(scores, return_inverse=True, return_counts=True)
     last = sizes.cumsum(0)
-    mean_ranks = (last - (sizes - 1) / 2.0).double()
+    mean_ranks = last.double() - (sizes.double() - 1) / 2
     wins = float(mean_ranks[place][positive].sum()) - positives * (positives + 1) / 2
     return wins / (positives * negatives)
 
@@ -70,3 +70,7 @@ def prepare_data_split_list(data: Sized, n: int) -> list[int]:
         raise ConfigError(f"data cannot be split into {n} parts")
     size, left = divmod(len(data), n)
     return [size + 1] * left + [size] * (n - left)
+
+
+def _share(right: Tensor) -> float:
+    return int(right.sum()) / right.numel()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import dp_accounting
@@ -221,6 +223,15 @@ def test_a_batch_that_cannot_be_sampled_is_refused(batch_size: int) -> None:
     """The sampling rate is the batch's share of the examples, so it is above 0 and at most 1."""
     with pytest.raises(ConfigError, match="cannot be sampled from 10"):
         PrivacyBudget(config(), PrivacyLedger.in_memory(), examples=10, batch_size=batch_size)
+
+
+def test_the_import_brings_in_neither_framework_nor_accountant() -> None:
+    """A learner without privacy pays for none of it, and one framework's learner not for the other's."""
+    script = "import sys, colearn_backends.privacy; print(*sys.modules)"
+    done = subprocess.run(  # noqa: S603 - this Python and the line above
+        [sys.executable, "-Ic", script], capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "opacus", "tensorflow", "keras", "dp_accounting", "scipy"} & set(done.stdout.split())
 
 
 def test_noise_is_normal() -> None:

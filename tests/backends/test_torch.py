@@ -274,6 +274,17 @@ def test_scores_forgotten_and_measured_again_are_the_same() -> None:
     assert scores[0] == scores[1]
 
 
+def test_vote_samples_changed_by_the_caller_change_nothing() -> None:
+    """A loader may hand out tensors of its own; the learner keeps copies."""
+    points, labels = (tensor.clone() for tensor in blobs(60, 1).tensors)
+    learner, weights = make(vote_loader=[(points, labels)]), make().mli_propose_weights()
+    points.zero_()
+    labels.zero_()
+    assert learner.mli_test_weights(weights).vote_score == pytest.approx(
+        make().mli_test_weights(weights).vote_score, rel=1e-5
+    )
+
+
 class AlwaysDrops(nn.Module):
     """Drops features in tests, too, as functional dropout does if it is not told otherwise."""
 
