@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from colearn_agents.evidence import read_file
 from colearn_chain.artefacts import Card
-from colearn_chain.errors import ChainError, ConfigError
+from colearn_chain.errors import ChainError, ConfigError, InvalidArtefact
 from colearn_chain.storage import ArtefactStore
 
 if TYPE_CHECKING:
@@ -59,7 +59,12 @@ def read_card(path: Path) -> Card:
         ConfigError: it cannot be read.
         InvalidArtefact: it is no card.
     """
-    return Card.from_bytes(read_file(path))
+    try:
+        return Card.from_bytes(read_file(path))
+    except InvalidArtefact as error:
+        raise InvalidArtefact(
+            f"{path} is no card: {error}", subject=error.subject, value=error.value
+        ) from error
 
 
 def open_experiment(config: Config, card: Path | None = None) -> OpenedExperiment:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from colearn_chain.chain.node import RpcError
+from colearn_chain.errors import ChainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +23,12 @@ class Door(http.server.BaseHTTPRequestHandler):
     node: Node
 
     def do_POST(self) -> None:
-        """Answer one request."""
+        """Answer one request; where the node gives no answer, neither does its port."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = {"jsonrpc": "2.0", "id": request["id"], **self.answer(request)}
+        try:
+            answer = {"jsonrpc": "2.0", "id": request["id"], **self.answer(request)}
+        except ChainError:
+            return
         body = json.dumps(answer, default=lambda value: "0x" + bytes(value).hex()).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
