@@ -245,8 +245,8 @@ def test_clipping_bounds_what_any_example_can_do() -> None:
 class Zeros(Dataset[Any]):
     """Examples that have no gradient, so that only noise is left."""
 
-    def __init__(self, count: int) -> None:
-        self.count, self.read = count, 0
+    def __init__(self, count: int, dtype: torch.dtype = torch.float32) -> None:
+        self.count, self.dtype, self.read = count, dtype, 0
         self.failure: BaseException | None = None
 
     def __len__(self) -> int:
@@ -256,18 +256,20 @@ class Zeros(Dataset[Any]):
         self.read += 1
         if self.failure is not None and self.read > 5:
             raise self.failure
-        return torch.zeros(100), torch.tensor(0)
+        return torch.zeros(100, dtype=self.dtype), torch.tensor(0)
 
 
-def noise_alone(batch_size: int = 50, steps: int = 1, **changes: float) -> np.ndarray:
+def noise_alone(
+    batch_size: int = 50, steps: int = 1, dtype: torch.dtype = torch.float32, **changes: float
+) -> np.ndarray:
     """10,000 weights after training on examples without a gradient, from zero."""
-    model = nn.Linear(100, 100, bias=False)
+    model = nn.Linear(100, 100, bias=False, dtype=dtype)
     nn.init.zeros_(model.weight)
     learner = PytorchLearner(
         model,
         torch.optim.SGD(model.parameters(), lr=1.0),
-        DataLoader(Zeros(1000), batch_size),
-        DataLoader(Zeros(2), 2),
+        DataLoader(Zeros(1000, dtype), batch_size),
+        DataLoader(Zeros(2, dtype), 2),
         criterion=nn.CrossEntropyLoss(),
         num_train_batches=steps,
         diff_priv_config=config(target_epsilon=1e6, **changes),
@@ -576,8 +578,6 @@ def test_halves_are_refused() -> None:
 
 def test_doubles_are_trained_with_noise_of_their_own_width() -> None:
     """Noise in float32 would leave the lower bits of a float64 weight to the gradient alone."""
-    data = TensorDataset(blobs().tensors[0].double(), blobs().tensors[1])
-    learner = make(perceptron().double(), train_loader=DataLoader(data, 20), vote_loader=DataLoader(data, 20))
-    weights = learner.mli_propose_weights().weights
-    assert all(array.dtype == np.float64 for array in weights.values())
-    assert not np.array_equal(weights["0.weight"], weights["0.weight"].astype(np.float32))
+    noise = noise_alone(dtype=torch.float64) * 50
+    assert noise.dtype == np.float64
+    assert np.abs(noise / noise.astype(np.float32) - 1).max() > 1e-9
