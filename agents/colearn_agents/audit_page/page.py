@@ -11,20 +11,22 @@ from colearn_agents.audit_page.markup import Html, element, joined
 from colearn_agents.audit_page.picture import definitions, picture
 from colearn_agents.audit_page.tables import MOST_OPEN, MOST_ROWS, members_table, rounds_table
 from colearn_agents.marks import learners_of
+from colearn_agents.names import Names
 from colearn_agents.wording import moment, rules_in_words
-from colearn_chain.audit import MEANING, Kind, Outcome
+from colearn_chain.audit import Kind, Outcome
 from colearn_chain.rounds import Status
 from colearn_chain.storage import cid_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from colearn_agents.names import Names
     from colearn_chain.artefacts import Deployment
     from colearn_chain.audit import Evidence, Report
 
 _STYLE = "style.css"
 """Beside this module."""
+
+_NAMELESS = Names({})
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Content Security Policy, level 3: even what should ever slip through runs nothing and loads nothing."""
@@ -79,16 +81,17 @@ def audit_page(
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"Audit of {title}"),
+        element("title", f"Audit: {title}"),
         element("style", Html((resources.files(__package__) / _STYLE).read_text(encoding="utf-8"))),
     )
     main = element(
         "main",
         _top(title, report),
         _verdict(report),
-        element("p", element("strong", "What “accepted” means. "), f"{MEANING}.", class_="meaning"),
-        *_history_parts(evidence, report, names),
+        element("p", "Accepted means approved by these parties, not safe.", class_="meaning"),
+        *_what_happened(report, names),
         _findings(report),
+        *_in_detail(evidence, report, names),
         _provenance(evidence, report, names),
         *_rules(report, made_at),
         _repeat(command, made_at, version),
@@ -99,7 +102,9 @@ def audit_page(
 def _title(evidence: Evidence, report: Report) -> str:
     if evidence.contents is not None and evidence.contents.spec is not None:
         return evidence.contents.spec.name
-    return f"experiment {report.deployment.contract}" if report.deployment else "an unknown experiment"
+    if report.deployment is None:
+        return "An unknown experiment"
+    return f"Experiment {_NAMELESS.short(report.deployment.contract)}"
 
 
 def _top(title: str, report: Report) -> Html:
@@ -115,8 +120,9 @@ def _top(title: str, report: Report) -> Html:
 def _verdict(report: Report) -> Html:
     outcome = report.outcome
     counts = (
-        element("li", element("b", len(report.of_kind(kind))), group.counted, class_=kind.value)
+        element("li", element("b", len(found)), group.counted, class_=kind.value if found else "nothing")
         for kind, group in _GROUPS.items()
+        for found in (report.of_kind(kind),)
     )
     return element(
         "section",
@@ -136,24 +142,28 @@ def _section(heading: str, *content: object, style: str | None = None) -> Html:
     return element("section", element("h2", heading), *content, class_=style)
 
 
-def _history_parts(evidence: Evidence, report: Report, names: Names) -> Iterator[Html]:
-    """What happened, as far as there is a history that holds."""
+def _what_happened(report: Report, names: Names) -> Iterator[Html]:
+    if report.rounds:
+        yield _section("What happened", _tiles(report), picture(report.rounds, names))
+
+
+def _in_detail(evidence: Evidence, report: Report, names: Names) -> Iterator[Html]:
+    """Members and rounds, as far as there is a history that holds."""
     if evidence.history is None or not report.rounds:
         return
-    yield _section("What happened", _tiles(report), picture(report.rounds, names))
     yield _section("Members", members_table(evidence.history.memberships, report.rounds, names))
-    notes = []
-    if len(report.rounds) > MOST_ROWS:
-        notes.append(
-            f"More than {MOST_ROWS:,} rounds are not listed one by one: the exported history has them."
-        )
-    elif len(report.rounds) > MOST_OPEN:
-        notes.append("Open a block to see its rounds; what is folded away is not printed.")
-    notes.append(
-        "Ballots stand by seat: " + ", ".join(f"{look.letter} {look.words}" for look in LOOKS.values())
-    )
+    letters = ", ".join(f"{look.letter} {look.words}" for look in LOOKS.values())
+    notes = (f"Ballots by seat: {letters}.", *_omissions(report))
     quiet = (element("p", note, class_="quiet") for note in notes)
     yield _section("Rounds", *quiet, rounds_table(report.rounds, names))
+
+
+def _omissions(report: Report) -> Iterator[str]:
+    """What a long table leaves out."""
+    if len(report.rounds) > MOST_ROWS:
+        yield f"More than {MOST_ROWS:,} rounds are not listed one by one: the exported history has them."
+    elif len(report.rounds) > MOST_OPEN:
+        yield "Open a block to see its rounds; what is folded away is not printed."
 
 
 def _tiles(report: Report) -> Html:
@@ -186,7 +196,7 @@ def _group(report: Report, kind: Kind, group: _Group) -> Html | None:
         "div",
         element("h3", _icon(kind), group.heading, element("span", len(found), class_="count")),
         element("ul", *items) if found else element("p", group.nothing, class_="quiet"),
-        class_=f"group {kind.value}",
+        class_=f"group {kind.value if found else 'nothing'}",
     )
 
 

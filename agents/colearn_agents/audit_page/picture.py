@@ -55,12 +55,14 @@ def picture(rounds: Sequence[ClosedRound], names: Names) -> Html:
     learners, marks = everybody[:MOST_ROWS], [marks_of(closed) for closed in rounds]
     labels = [names.short(learner) for learner in learners]
     if len(rounds) * len(learners) <= MOST_CELLS:
+        swatches = {name: _sign_alone(f"o-{name}") for name in _OUTCOMES.values()}
         drawn = _bands(rounds, marks, learners, labels)
     else:
+        swatches = {name: _swatch(_OUTCOME_STYLES[status]) for status, name in _OUTCOMES.items()}
         drawn = _shares(rounds, marks, learners, labels)
     hidden = len(everybody) - len(learners)
     more = element("p", f"{hidden} more learners are in the tables only.", class_="quiet") if hidden else None
-    return joined([_legend(marks), drawn, more])
+    return joined([_legend(marks), _outcomes_legend(swatches), drawn, more])
 
 
 def width_of(rounds: int) -> int:
@@ -78,12 +80,21 @@ def _legend(marks: Iterable[Marks]) -> Html:
         for mark, look in LOOKS.items()
         if mark in present
     ]
-    outcomes = [element("li", _sign_alone(f"o-{name}"), name) for name in _OUTCOMES.values()]
-    return element("ul", *signs, element("li", class_="gap"), *outcomes, class_="legend")
+    return element("ul", *signs, class_="legend")
+
+
+def _outcomes_legend(swatches: Mapping[str, Html]) -> Html:
+    items = (element("li", swatch, name) for name, swatch in swatches.items())
+    return element("ul", element("li", "outcome:"), *items, class_="legend")
 
 
 def _sign_alone(name: str) -> Html:
     return Html(f'<svg width="16" height="16" aria-hidden="true"><use href="#{name}"/></svg>')
+
+
+def _swatch(style: str) -> Html:
+    rect = f'<rect class="{style}" x=".5" y=".5" width="15" height="15" rx="2.5"/>'
+    return Html(f'<svg width="16" height="16" aria-hidden="true">{rect}</svg>')
 
 
 def definitions() -> Html:
@@ -120,7 +131,7 @@ def _bands(
         )
         for at in starts
     )
-    return element("div", *bands, class_="bands")
+    return element("div", *bands, class_="bands" if len(rounds) > BAND else "bands large")
 
 
 def _labels(labels: Iterable[str]) -> Html:
@@ -145,8 +156,7 @@ def _band(
             _cell(f"o-{_OUTCOMES[closed.round.status]}", column, height - _CELL)
             for column, closed in enumerate(rounds)
         ),
-        width=width,
-        height=height,
+        style=f"--units: {width}",
         viewBox=f"0 0 {width} {height}",
         role="img",
         aria_label=f"What {len(labels)} learners did in rounds {first} to {last}, as in the table below",
