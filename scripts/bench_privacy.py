@@ -3,7 +3,7 @@
 The data are scikit-learn's digits (8 x 8 pixels). Plain and private learners take turns, so that what else
 the machine does falls on both; the median is printed.
 
-    .venv/bin/python scripts/bench_privacy.py --frameworks torch
+    .venv/bin/python scripts/bench_privacy.py --frameworks torch keras
 """
 
 # ruff: noqa: PLC0415 - a framework is imported only when it is measured
@@ -114,7 +114,34 @@ def torch_learner(name: str, options: dict[str, Any]) -> MachineLearningInterfac
     )
 
 
-FRAMEWORKS: dict[str, Maker] = {"torch": torch_learner}
+def keras_learner(name: str, options: dict[str, Any]) -> MachineLearningInterface:
+    """A ``KerasLearner``."""
+    from colearn_backends.keras import KerasLearner, limit_threads
+
+    limit_threads(1)
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    stack = {
+        "perceptron": lambda: [layers.Dense(128, activation="relu"), layers.Dense(10)],
+        "convolutions": lambda: [
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(40, activation="relu"),
+            layers.Dense(10),
+        ],
+    }[name]()
+    model = keras.Sequential([keras.Input((64,)), *stack])
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    pipeline = tf.data.Dataset.from_tensor_slices(digits()).shuffle(EXAMPLES).batch(BATCH)
+    return KerasLearner(model, pipeline, pipeline, model_evaluate_kwargs={"steps": 1}, **options)
+
+
+FRAMEWORKS: dict[str, Maker] = {"torch": torch_learner, "keras": keras_learner}
 
 
 if __name__ == "__main__":

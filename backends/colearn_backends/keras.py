@@ -34,7 +34,7 @@ from colearn_chain.ml_interface import (
     ProposedWeights,
     Weights,
 )
-from colearn_chain.weights import WeightSchema
+from colearn_chain.weights import WeightSchema, weights_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import tensorflow as tf
 
-    from colearn_chain.ml_interface import DiffPrivConfig
+    from colearn_chain.ml_interface import DiffPrivBudget, DiffPrivConfig
     from colearn_chain.weights import NamedArrays
 
     Arrays = dict[str, npt.NDArray[Any]]
@@ -81,8 +81,7 @@ class KerasLearner(MachineLearningInterface):
         diff_priv_config: train with differential privacy (``keras_private``): a step samples as many
             examples as a batch has, on average, out of all that one pass over ``train_loader`` gives. Of
             ``model_fit_kwargs`` only ``epochs`` and ``steps_per_epoch`` have a meaning then.
-        privacy_ledger: the ledger of the training data or its file; with ``diff_priv_config`` it has to be
-            there.
+        privacy_ledger: the ledger of the training data, or its file; it goes with ``diff_priv_config``.
         vote_margin: by how much the score has to improve, in its own units.
         threads: see ``limit_threads``; None leaves TensorFlow as it is.
         model_format: what ``mli_get_current_model`` gives: a Keras model, or an ONNX file's bytes.
@@ -92,7 +91,7 @@ class KerasLearner(MachineLearningInterface):
 
     Raises:
         ConfigError: an argument does not fit the others, or cannot be used.
-        StorageError: the ledger cannot be read.
+        StorageError: the ledger cannot be used.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - colearn's own arguments, and its order
@@ -134,11 +133,7 @@ class KerasLearner(MachineLearningInterface):
         self._schema = _schema_of(self._weights)
         self._optimizer = ProposalOptimizer(model, fresh=need_reset_optimizer)
         self._private = self._private_training(diff_priv_config, privacy_ledger, model_fit_kwargs or {})
-        self._keeper = ScoreKeeper(
-            self._evaluate, self._weights, minimise=minimise_criterion, margin=vote_margin
-        )
-        if math.isnan(self._keeper.held.vote):
-            raise ConfigError(f"the vote score '{criterion}' of the first weights is NaN")
+        self._keeper = self._first_scores(minimise_criterion, vote_margin)
 
     def mli_propose_weights(self) -> Weights:
         """Train from the current weights; the optimizer's state is never part of a proposal.
@@ -148,13 +143,15 @@ class KerasLearner(MachineLearningInterface):
             them; when it does not allow one step more, no weights and ``DP_BUDGET_EXCEEDED``.
 
         Raises:
-            LearnerError: the training failed or came to weights that are not finite.
-            StorageError: the privacy ledger cannot be written; nothing was trained.
+            LearnerError: the training failed or came to weights that are not finite; what it was charged to a
+                privacy budget stays spent.
+            ConfigError: the privacy ledger has lost records.
+            StorageError: the privacy ledger cannot be used; nothing was trained.
         """
         if self._private is None:
             return Weights(weights=self._trained(self._fit))
         private = self._private
-        steps = private.budget.reserve(private.steps, self._model.name)
+        steps = private.budget.reserve(private.steps, f"from {weights_digest(self._weights).hex()}")
         if not steps:
             return private.budget.refusal()
         arrays = self._trained(lambda: private.train(steps))
@@ -191,7 +188,8 @@ class KerasLearner(MachineLearningInterface):
         """Return a copy of the current weights, ``dict[str, numpy.ndarray]``, and the privacy budget if any.
 
         Raises:
-            StorageError: the privacy ledger cannot be read.
+            ConfigError: the privacy ledger has lost records.
+            StorageError: the privacy ledger cannot be used.
         """
         summary = None if self._private is None else self._private.budget.summary()
         return Weights(weights=self.arrays_to_weights(self._weights), training_summary=summary)
@@ -228,6 +226,17 @@ class KerasLearner(MachineLearningInterface):
         """
         return named_arrays.checked(arrays, self._schema)
 
+    def charge_published(self, published: DiffPrivBudget) -> None:
+        """Charge to the ledger what an own proposal says was spent, as far as the ledger does not know it.
+
+        Raises:
+            ConfigError: the learner trains without a privacy budget, or the ledger has lost records.
+            StorageError: the ledger cannot be used.
+        """
+        if self._private is None:
+            raise ConfigError("this learner trains without a privacy budget, to which could be charged")
+        self._private.budget.charge_published(published)
+
     def _samples(
         self, vote: tf.data.Dataset | None, test: tf.data.Dataset | None
     ) -> tuple[tf.data.Dataset, tf.data.Dataset | None]:
@@ -250,16 +259,28 @@ class KerasLearner(MachineLearningInterface):
         if self.criterion not in found:
             raise ConfigError(f"there is no criterion '{self.criterion}'; there are {', '.join(found)}")
 
+    def _first_scores(self, minimise: bool, margin: float) -> ScoreKeeper:  # noqa: FBT001 - one caller
+        try:
+            keeper = ScoreKeeper(self._evaluate, self._weights, minimise=minimise, margin=margin)
+        except LearnerError as error:
+            raise ConfigError(f"the first weights cannot be scored: {error}") from error
+        if math.isnan(keeper.held.vote):
+            raise ConfigError(f"the vote score '{self.criterion}' of the first weights is NaN")
+        return keeper
+
     def _private_training(
         self,
         config: DiffPrivConfig | None,
         ledger: PrivacyLedger | Path | str | None,
         fit_options: Mapping[str, Any],
     ) -> PrivateTraining | None:
-        if config is None:
+        if config is None and ledger is None:
             return None
-        if ledger is None:
-            raise ConfigError("diff_priv_config needs a privacy_ledger, the file that holds what was spent")
+        if config is None or ledger is None:
+            raise ConfigError(
+                "diff_priv_config and privacy_ledger go together; where nothing has to outlive the process, "
+                "the ledger is PrivacyLedger.in_memory()"
+            )
         if unknown := sorted(fit_options.keys() - _PRIVATE_OPTIONS):
             raise ConfigError(f"private training takes no {', '.join(unknown)} of model_fit_kwargs")
         options = {name: fit_options[name] for name in ("epochs", "steps_per_epoch") if name in fit_options}
@@ -279,6 +300,9 @@ class KerasLearner(MachineLearningInterface):
         self._model.fit(self._train_loader, **self._fit_options)
 
     def _evaluate(self, arrays: NamedArrays) -> Scores:
+        """Score weights; NaN where they, or the losses that come of them, are no numbers."""
+        if not named_arrays.is_finite(arrays):
+            return Scores(math.nan, math.nan)
         with _typed_errors("the evaluation"), self._using(arrays):
             return Scores(
                 self._score(self._vote_sample),
@@ -286,7 +310,9 @@ class KerasLearner(MachineLearningInterface):
             )
 
     def _score(self, sample: tf.data.Dataset) -> float:
-        return float(self._model.evaluate(sample, **self._evaluate_options)[self.criterion])
+        scores = self._model.evaluate(sample, **self._evaluate_options)
+        # an accuracy may be a number where all predictions are NaN
+        return math.nan if math.isnan(scores.get("loss", 0)) else float(scores[self.criterion])
 
     @contextmanager
     def _using(self, arrays: NamedArrays) -> Iterator[None]:

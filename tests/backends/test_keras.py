@@ -397,6 +397,17 @@ def test_training_that_diverges_is_an_error() -> None:
     assert same(arrays(learner), before)
 
 
+def test_weights_that_overflow_are_not_approved() -> None:
+    """Predictions that are NaN have an accuracy, too: that of always saying the first class."""
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(3)(inputs)
+    logits = keras.layers.Dense(3)(keras.layers.Subtract()([hidden, keras.layers.Dense(3)(inputs)]))
+    learner = make(compiled(keras.Model(inputs, logits)), criterion=ACCURACY, minimise_criterion=False)
+    tested = learner.mli_test_weights(shifted(learner, 3e38))
+    assert math.isnan(tested.vote_score)
+    assert tested.vote is False
+
+
 def test_labels_out_of_range_are_not_quoted() -> None:
     """TensorFlow's error lists the labels of the batch, which are private."""
     points, labels = blobs()
@@ -407,8 +418,8 @@ def test_labels_out_of_range_are_not_quoted() -> None:
 
 
 def test_nan_weights_score_nan_and_cannot_be_held() -> None:
-    """A group that adopted NaN could not compare anything any more."""
-    learner = make()
+    """A group that adopted NaN could not compare anything any more; even an accuracy is none then."""
+    learner = make(criterion=ACCURACY)
     before, broken = arrays(learner), shifted(learner, math.nan)
     tested = learner.mli_test_weights(broken)
     assert math.isnan(tested.vote_score)
@@ -556,6 +567,7 @@ def test_a_model_that_cannot_be_copied_can_be_trained() -> None:
         ({"vote_loader": pipeline().map(lambda x, y: (x[:, :3], y))}, "cannot be evaluated"),
         ({"vote_loader": pipeline().map(lambda x, y: (x, y, x[:, 0] * math.nan))}, "score 'loss' .* is NaN"),
         ({"vote_margin": -1.0}, "-1.0"),
+        ({"model_format": ModelFormat.PICKLE_WEIGHTS_ONLY}, "NATIVE or ONNX"),
         ({"threads": 0}, "a thread at least, not 0"),
         ({"threads": 3}, r"already runs with 1 and cannot go to 3 any more; call limit_threads\(3\) before"),
     ],

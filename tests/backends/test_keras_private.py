@@ -62,14 +62,14 @@ def network(optimizer: Any = None, *between: Any) -> Any:
     return compiled(keras.Sequential(stack), optimizer)
 
 
-def make(model: Any = None, ledger: PrivacyLedger | Path | None = None, **options: Any) -> KerasLearner:
+def make(model: Any = None, **options: Any) -> KerasLearner:
     """A private learner on three disjoint samples of the blobs."""
     known: dict[str, Any] = {
         "train_loader": pipeline(0),
         "vote_loader": pipeline(1),
         "test_loader": pipeline(2),
         "diff_priv_config": config(),
-        "privacy_ledger": PrivacyLedger.in_memory() if ledger is None else ledger,
+        "privacy_ledger": PrivacyLedger.in_memory(),
     }
     return KerasLearner(network() if model is None else model, **{**known, **options})
 
@@ -133,15 +133,10 @@ def pictures() -> tuple[Any, tuple[Any, ...]]:
 
 def sentences() -> tuple[Any, tuple[Any, ...]]:
     """An embedding with a mask, whose gradients are sparse, and an unrolled recurrent layer."""
+    embedding, recurrent = layers.Embedding(7, 3, mask_zero=True), layers.LSTM(2, unroll=True)
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), embedding, recurrent, layers.Dense(3)])
     padded = np.array([[1, 2, 0], [3, 0, 0], [4, 5, 6], [1, 1, 0], [2, 0, 0], [6, 3, 0]])
-    return recurrent(unroll=True), (padded, np.arange(6) % 3, np.full(6, 0.5, "f4"))
-
-
-def recurrent(**options: Any) -> Any:
-    """A model of sentences of three words."""
-    embedding = layers.Embedding(7, 3, mask_zero=True)
-    stack = [keras.Input((3,), dtype="int32"), embedding, layers.LSTM(2, **options), layers.Dense(3)]
-    return compiled(keras.Sequential(stack))
+    return compiled(model), (padded, np.arange(6) % 3, np.full(6, 0.5, "f4"))
 
 
 def several_inputs() -> tuple[Any, tuple[Any, ...]]:
@@ -154,8 +149,10 @@ def several_inputs() -> tuple[Any, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("case", [pictures, sentences, several_inputs])
-def test_the_sum_is_that_of_clipped_gradients_one_by_one(case: Callable[[], Any]) -> None:
-    """Convolutions, sparse and looped gradients, masks, penalties, sample weights, several inputs."""
+def test_the_sum_is_that_of_clipped_gradients_one_by_one(
+    case: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Convolutions, sparse gradients, masks, penalties, sample weights, several inputs; nothing is logged."""
     model, data = case()
     private = training(model, *data)
     some = [tf.nest.map_structure(lambda array, row=row: array[row : row + 1], data) for row in (5, 3, 2, 0)]
@@ -163,16 +160,23 @@ def test_the_sum_is_that_of_clipped_gradients_one_by_one(case: Callable[[], Any]
         sums = private.clipped_sum(rows(5, 3, 2, 0)[:chosen])
         for ours, expected in zip(sums, clipped_one_by_one(model, some[:chosen]), strict=True):
             assert np.allclose(ours, expected, rtol=0, atol=1e-5)
+    assert not caplog.records
 
 
-def test_a_model_that_cannot_be_vectorized_is_refused_with_advice(caplog: pytest.LogCaptureFixture) -> None:
-    """A loop over an embedding is beyond TensorFlow, which says so in its own words on many lines."""
-    _, data = sentences()
+class OfTwenty(keras.layers.Layer):  # type: ignore[misc]
+    """Wants twenty examples at a time."""
+
+    def call(self, inputs: Any) -> Any:
+        """Change nothing."""
+        return keras.ops.reshape(inputs, (20, 8))
+
+
+def test_a_model_that_takes_no_single_example_is_refused_with_advice() -> None:
+    """Its gradients cannot be told apart; what usually helps is said besides."""
     with pytest.raises(
         ConfigError, match=r"one example at a time \(a recurrent layer may need unroll=True\): \w+"
     ):
-        training(recurrent(), *data)
-    assert not caplog.records
+        make(network(None, OfTwenty()))
 
 
 def test_no_example_moves_the_sum_by_more_than_the_norm() -> None:
@@ -277,7 +281,8 @@ def test_it_learns() -> None:
 def test_private_and_plain_learners_exchange_weights() -> None:
     """They have the same names; only what a proposal says of its training differs."""
     private = make(network(keras.optimizers.Adam(0.05)))
-    plain = make(network(keras.optimizers.Adam(0.05)), diff_priv_config=None)
+    options = {"diff_priv_config": None, "privacy_ledger": None}
+    plain = make(network(keras.optimizers.Adam(0.05)), **options)
     ours, theirs = private.mli_propose_weights(), plain.mli_propose_weights()
     plain.mli_accept_weights(ours)
     private.mli_accept_weights(theirs)
@@ -299,7 +304,7 @@ def test_steps_are_epochs_times_steps() -> None:
     """By default as many as the pipeline has batches; the ledger has them all."""
     for options, steps in (({}, 3), ({"epochs": 2, "steps_per_epoch": 5, "verbose": 0}, 10)):
         ledger, expected = PrivacyLedger.in_memory(), PrivacyLedger.in_memory()
-        make(ledger=ledger, model_fit_kwargs=options).mli_propose_weights()
+        make(privacy_ledger=ledger, model_fit_kwargs=options).mli_propose_weights()
         expected.charge(Plan(Mechanism(noise_multiplier=0.5, sampling_rate=20 / 60), steps))
         assert ledger.epsilon(1e-5) == expected.epsilon(1e-5)
 
@@ -315,20 +320,33 @@ def spent(weights: Weights) -> float:
 def test_the_budget_spans_restarts(tmp_path: Path) -> None:
     """A learner that is made again on the same ledger goes on where the last one was, to the end."""
     ledger = tmp_path / "ledger"
-    first = make(ledger=ledger)
+    first = make(privacy_ledger=ledger)
     assert spent(first.mli_get_current_weights()) == 0
     once = spent(first.mli_propose_weights())
     assert spent(first.mli_get_current_weights()) == once > 0
     tight = config(target_epsilon=once * 1.2)
-    again = make(ledger=PrivacyLedger(ledger), diff_priv_config=tight)
+    again = make(privacy_ledger=PrivacyLedger(ledger), diff_priv_config=tight)
     assert spent(again.mli_get_current_weights()) == once
     shortened = again.mli_propose_weights()
     assert once < spent(shortened) <= once * 1.2
-    refused = make(ledger=ledger, diff_priv_config=tight).mli_propose_weights()
+    refused = make(privacy_ledger=ledger, diff_priv_config=tight).mli_propose_weights()
     assert refused.weights is None
     assert refused.training_summary is not None
     assert refused.training_summary.error_code is ErrorCodes.DP_BUDGET_EXCEEDED
     assert spent(refused) == spent(shortened)
+
+
+def test_a_ledger_from_a_backup_is_charged_what_was_published() -> None:
+    """A learner learns from its own published proposal what its ledger has lost."""
+    proposal = make().mli_propose_weights()
+    published = proposal.training_summary
+    assert published is not None
+    assert published.dp_budget is not None
+    restored = make()
+    restored.charge_published(published.dp_budget)
+    assert spent(restored.mli_get_current_weights()) >= spent(proposal)
+    with pytest.raises(ConfigError, match="without a privacy budget"):
+        make(diff_priv_config=None, privacy_ledger=None).charge_published(published.dp_budget)
 
 
 class Fails(keras.optimizers.SGD):  # type: ignore[misc]
@@ -341,7 +359,7 @@ class Fails(keras.optimizers.SGD):  # type: ignore[misc]
 
 def test_training_that_breaks_half_way_stays_paid(tmp_path: Path) -> None:
     """What was charged before it is never handed back, and the weights are what they were."""
-    learner = make(network(Fails(0.1)), ledger=tmp_path / "ledger")
+    learner = make(network(Fails(0.1)), privacy_ledger=tmp_path / "ledger")
     before = learner.mli_get_current_weights().weights
     with pytest.raises(LearnerError, match="disk full"):
         learner.mli_propose_weights()
@@ -395,7 +413,7 @@ def test_models_that_noise_does_not_cover_are_refused_by_name(
     """Nothing may leave the private data but through gradients; nothing was charged for finding out."""
     ledger = PrivacyLedger.in_memory()
     with pytest.raises(ConfigError, match=complaint):
-        make(model(), ledger=ledger)
+        make(model(), privacy_ledger=ledger)
     assert ledger.epsilon(1e-5) == 0
 
 
@@ -427,7 +445,8 @@ def ragged_examples() -> tf.data.Dataset:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"privacy_ledger": None}, "needs a privacy_ledger"),
+        ({"privacy_ledger": None}, "diff_priv_config and privacy_ledger go together"),
+        ({"diff_priv_config": None}, "diff_priv_config and privacy_ledger go together"),
         ({"model_fit_kwargs": {"callbacks": []}}, "private training takes no callbacks"),
         ({"model_fit_kwargs": {"class_weight": {0: 2.0}}}, "private training takes no class_weight"),
         (
