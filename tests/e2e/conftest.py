@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from colearn_chain.testing.doors import open_to_the_network
 from colearn_chain.testing.experiments import ACCOUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from typer.testing import Result
@@ -181,12 +181,14 @@ def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def opened(folder: Path, keystore: Path, chain: EmbeddedChain) -> Iterator[Lab]:
+def opened(
+    folder: Path, keystore: Path, chain: EmbeddedChain, kind: type[FaultyProvider] = FaultyProvider
+) -> Iterator[Lab]:
     """Let the commands run in a folder, on a chain behind a wire of its own."""
     (folder / "lab_learners.py").write_text(LEARNERS)
     (folder / "pw").write_text("right\n")
     (folder / "accounts").symlink_to(keystore)
-    wire = FaultyProvider(chain.web3.provider)
+    wire = kind(chain.web3.provider)
     with pytest.MonkeyPatch.context() as patch, open_to_the_network(Node(Web3(wire))) as url:
         patch.chdir(folder)
         patch.delenv("COLEARN_CHAIN_CONFIG", raising=False)
@@ -196,6 +198,13 @@ def opened(folder: Path, keystore: Path, chain: EmbeddedChain) -> Iterator[Lab]:
 def new_chain() -> EmbeddedChain:
     """A chain on which all parties have money."""
     return embedded_chain([account.address for account in ACCOUNTS])
+
+
+@pytest.fixture
+def open_lab(tmp_path: Path, keystore: Path) -> Iterator[Callable[..., Lab]]:
+    """Let a test have a lab on a chain of its own choice, behind a wire of any kind."""
+    with ExitStack() as labs:
+        yield lambda chain, kind: labs.enter_context(opened(tmp_path, keystore, chain, kind))
 
 
 @pytest.fixture
