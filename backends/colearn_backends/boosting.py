@@ -8,8 +8,9 @@
 
 LightGBM trains, beginning at the margins that the held ensemble gives to the learner's own samples; nothing
 but ``trees_walk`` predicts, so that no stranger's tree enters native code. The first weights are margins of
-0. What is proposed on them begins with trees of one leaf: the smoothed log odds of the proposer's classes, or
-the mean of its targets.
+0. In a regression, what is proposed on them begins with the mean of the proposer's targets. Classes have no
+such base rate: where learners' mixes of classes differ, one learner's is what the others refuse (digits, 5
+learners, 25 rounds, seeds 1 to 3, Dirichlet 0.5: test accuracy 0.644 with it and 0.950 without).
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ OPTIONS = frozenset(
     {
         "bagging_fraction",
         "bagging_freq",
-        "extra_trees",
         "feature_fraction",
         "feature_fraction_bynode",
         "is_unbalance",
@@ -94,11 +94,15 @@ class BoostingLearner(TreesLearner):
         classes: all classes of the experiment, also those that this learner has no samples of; two for
             ``binary``, None for ``regression``.
         trees_to_add: so many rounds of boosting are in a proposal; each adds a tree, or with ``multiclass``
-            one for each class.
+            one for each class. Few are best: more of them fit the proposer's data more closely than they help
+            the others.
+        initial_trees: so many are in one that continues the first weights; None: ``trees_to_add``.
         learning_rate: by what a new tree's values are multiplied.
         num_leaves: how many leaves a tree may have.
         max_depth: how many splits may lie between a root and a leaf.
         min_child_samples: so many training samples come to each leaf at least. More of them say less of each.
+        extra_trees: take thresholds at random and the best of these (Geurts, Ernst and Wehenkel 2006,
+            "Extremely randomized trees"), which helps for the same reason.
         options: further parameters of LightGBM; see ``OPTIONS``.
         limits: what the ensemble may grow to; the same for all learners.
         vote_scoring: ``neg_log_loss`` (the default for classes), ``accuracy``, ``neg_mean_squared_error``
@@ -121,11 +125,13 @@ class BoostingLearner(TreesLearner):
         *,
         objective: Literal["binary", "multiclass", "regression"],
         classes: Sequence[Any] | npt.NDArray[Any] | None = None,
-        trees_to_add: int = 10,
+        trees_to_add: int = 3,
+        initial_trees: int | None = None,
         learning_rate: float = 0.1,
         num_leaves: int = 15,
         max_depth: int = 6,
         min_child_samples: int = 5,
+        extra_trees: bool = True,
         options: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         vote_scoring: str | Metric | None = None,
@@ -138,6 +144,7 @@ class BoostingLearner(TreesLearner):
             limits,
             max_depth,
             trees_to_add=trees_to_add,
+            initial_trees=initial_trees,
             min_child_samples=min_child_samples,
             threads=threads,
         )
@@ -159,7 +166,7 @@ class BoostingLearner(TreesLearner):
         self._link, self._classes = kind.link, names
         self._train = parts.train
         self._margins = SumKeeper(layout, parts.train.features)
-        self._trees_to_add = trees_to_add
+        self._trees_to_add, self._initial_trees = trees_to_add, initial_trees or trees_to_add
         self._parameters = {
             **_checked_options(options or {}, learning_rate, num_leaves),
             "objective": objective,
@@ -168,6 +175,7 @@ class BoostingLearner(TreesLearner):
             "num_leaves": num_leaves,
             "max_depth": max_depth,
             "min_data_in_leaf": min_child_samples,
+            "extra_trees": extra_trees,
             "num_threads": threads,
             "deterministic": True,
             "force_row_wise": True,
@@ -176,29 +184,24 @@ class BoostingLearner(TreesLearner):
 
     def _grow(self, most: int) -> Trees | None:
         margins = self._margins.sums(self._held)
-        first = None if self._held.splits else self._constant(margins)
-        if first is not None:
-            margins = sum_trees(first, self._layout, self._train.features, margins)
-        rounds = min(self._trees_to_add, most - (first is not None))
-        boosted = self._boosted(margins, rounds) if rounds else None
-        grown = [part for part in (first, boosted) if part is not None]
-        return Trees.joined(grown) if grown else None
+        wanted = self._trees_to_add if self._held.splits else self._initial_trees
+        mean = self._mean(margins)
+        if mean is None:
+            return self._boosted(margins, min(wanted, most))
+        after = sum_trees(mean, self._layout, self._train.features, margins)
+        boosted = self._boosted(after, min(wanted, most - 1))
+        return mean if boosted is None else Trees.joined([mean, boosted])
 
-    def _constant(self, margins: Numbers) -> Trees | None:
-        """What takes everything to the learner's own base rate; None where it is there already."""
-        step = self._base_rate() - margins[0]
-        return self._layout.constant(step) if step.any() else None
-
-    def _base_rate(self) -> Numbers:
-        """The margins that are best where nothing is known of a sample, shape [outputs]."""
-        targets = self._train.targets
-        if self._classes is None:
-            return np.array([targets.mean()])
-        # One more of each class than there is (Laplace), so that one that is lacking is not impossible.
-        logs: Numbers = np.log(np.bincount(targets, minlength=self._classes.size) + 1)
-        return logs - float(logs.mean()) if self._layout.outputs > 1 else logs[1:] - logs[0]
+    def _mean(self, margins: Numbers) -> Trees | None:
+        """What a regression begins with, the mean of its targets; None for all that comes later."""
+        if self._classes is not None or self._held.count > 1:
+            return None
+        step = float((self._train.targets - margins[:, 0]).mean())
+        return self._layout.constant(step) if step else None
 
     def _boosted(self, margins: Numbers, rounds: int) -> Trees | None:
+        if not rounds:
+            return None
         # Given initial scores, LightGBM adds no base rate of its own: -34 for a class that is lacking.
         begun = margins[:, 0] if self._layout.outputs == 1 else margins
         data = lightgbm.Dataset(
