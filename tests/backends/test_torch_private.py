@@ -315,13 +315,30 @@ def test_nothing_of_private_training_stays_in_the_model() -> None:
 
 
 def test_only_what_the_optimizer_has_is_trained() -> None:
-    """Frozen parameters and those of no optimizer are proposed as they were."""
+    """Frozen parameters and those of no optimizer are proposed as they were, and are handed out unfrozen."""
     model = perceptron(nn.PReLU())
-    model[0].requires_grad_(False)
-    proposal = make(model, lambda _, lr: torch.optim.SGD(model[2].parameters(), lr)).mli_propose_weights()
+    model[1].requires_grad_(False)
+    learner = make(
+        model, lambda _, lr: torch.optim.SGD(model[2].parameters(), lr), need_reset_optimizer=False
+    )
+    proposal = learner.mli_propose_weights()
     before = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     changed = {name for name, array in proposal.weights.items() if not np.array_equal(array, before[name])}
     assert changed == {"2.weight", "2.bias"}
+    held = learner.mli_get_current_model().model
+    assert isinstance(held, nn.Module)
+    frozen = {name for name, parameter in held.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"1.weight"}
+
+
+def test_tied_weights_are_published_under_both_names() -> None:
+    """With one value, else nobody could take them."""
+    data = TensorDataset(torch.randint(3, (12, 5)), torch.arange(12) % 3)
+    learner = make(Words(), train_loader=DataLoader(data, 6), vote_loader=DataLoader(data, 6))
+    proposal = learner.mli_propose_weights()
+    assert not np.array_equal(proposal.weights["head.weight"], arrays(learner)["head.weight"])
+    learner.mli_accept_weights(proposal)
+    assert same(arrays(learner), proposal.weights)
 
 
 def test_large_samples_are_worked_through_in_parts() -> None:
