@@ -27,7 +27,8 @@ class Standing:
 
     Attributes:
         mined: the number of its block; None: it is not mined.
-        counting: the number of the last block that counts; None: the chain does not say.
+        counting: the number of the last block that counts, negative on a young chain; None: the chain does
+            not say.
         finality: when a block counts.
     """
 
@@ -44,9 +45,8 @@ class Standing:
         if self.mined is None:
             return "not mined yet"
         if isinstance(self.finality, int):
-            above = 0 if self.counting is None else max(self.counting + self.finality - self.mined, 0)
-            blocks = counted(self.finality, "block")
-            return f"mined in block {self.mined}, {min(above, self.finality)} of {blocks} on top"
+            above = min((self.counting or 0) + self.finality - self.mined, self.finality)
+            return f"mined in block {self.mined}, {max(above, 0)} of {counted(self.finality, 'block')} on top"
         upto = "nothing yet" if self.counting is None else f"the chain up to block {self.counting}"
         return f"mined in block {self.mined}; {self.finality} is {upto}"
 
@@ -102,14 +102,21 @@ def await_counted(
 
 def _look(node: Node, hashes: Sequence[str], finality: Finality) -> tuple[Receipt | None, Standing]:
     from colearn_chain.chain import Receipt  # noqa: PLC0415 - imports web3
-    from colearn_chain.chain.networks import confirmed_block  # noqa: PLC0415 - likewise
 
     found = next((raw for each in hashes if (raw := node.receipt(each)) is not None), None)
     if found is None:
         return None, Standing(None, None, finality)
     receipt = Receipt.from_rpc(found)
+    return receipt, Standing(receipt.block_number, _counting(node, finality), finality)
+
+
+def _counting(node: Node, finality: Finality) -> int | None:
+    """The last block that counts, before the first one on a chain that is too young to have any."""
+    from colearn_chain.chain.networks import confirmed_block  # noqa: PLC0415 - imports web3
+
+    if isinstance(finality, int):
+        return node.block_number() - finality
     try:
-        counting = confirmed_block(node, finality)
+        return confirmed_block(node, finality)
     except ChainError:  # a young chain has no final block yet
-        counting = None
-    return receipt, Standing(receipt.block_number, counting, finality)
+        return None
