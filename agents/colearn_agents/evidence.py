@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from colearn_agents.watching import Watch, nobody_watches
 from colearn_chain.audit import Evidence, HistoryFile
 from colearn_chain.chain.artefact import packaged_releases
-from colearn_chain.errors import ConfigError
+from colearn_chain.errors import ConfigError, InvalidArtefact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from colearn_chain.artefacts import Card, Release
+    from colearn_chain.artefacts import Card, Deployment, Release
     from colearn_chain.chain.networks import Finality
     from colearn_chain.chain.node import Node
     from colearn_chain.types import Address
@@ -35,6 +35,14 @@ def read_file(path: Path) -> bytes:
     if len(data) > LONGEST_FILE:
         raise ConfigError(f"{path} is longer than {LONGEST_FILE} bytes")
     return data
+
+
+def deployment_of(card: Card, releases: Sequence[Release]) -> Deployment | None:
+    """What follows from a card; None: nothing, which an audit finds wrong."""
+    try:
+        return card.deployment(releases)
+    except InvalidArtefact:
+        return None
 
 
 def from_file(card: Card, path: Path, trusted_hash: bytes | None) -> Evidence:
@@ -78,13 +86,16 @@ def from_nodes(  # noqa: PLR0913 - what is not about the nodes has a default
         releases: the contracts that are known; None: those that this package holds.
         watch: is told what is being read, and then how far it is.
 
-    Raises:
-        InvalidArtefact: no experiment follows from the card.
+    Returns:
+        What they say; nothing, if no experiment follows from the card that they could be asked about.
     """
     from colearn_agents.inquiry import Inquiry  # noqa: PLC0415 - late: it needs web3
 
     known = tuple(packaged_releases() if releases is None else releases)
-    inquiry = Inquiry(card.deployment(known), card, name, watch)
+    deployment = deployment_of(card, known)
+    if deployment is None:
+        return Evidence(card=card, releases=known, history=None)
+    inquiry = Inquiry(deployment, card, name, watch)
     inquiry.ask_all(nodes, finality)
     return Evidence(
         card=card,

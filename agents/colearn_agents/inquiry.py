@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from colearn_agents.config_tables import LOCAL_CHAINS
 from colearn_agents.watching import Watch, nobody_watches
 from colearn_agents.wording import counted, moment
-from colearn_chain.audit import AsOf, Change, Log, LoggedBallot, Witness, unchecked, wrong
+from colearn_chain.audit import AsOf, Change, Log, LoggedBallot, Witness, unchecked
 from colearn_chain.chain.cards import name_of, sighting_of
 from colearn_chain.chain.contract import ExperimentContract
 from colearn_chain.chain.logs import read_log
@@ -56,7 +56,7 @@ class Inquiry:
         witnesses: the nodes that answered.
         log: of the first node that has one.
         log_gap: why none has.
-        gaps: what could not be had, or is wrong already.
+        gaps: what could not be had.
     """
 
     deployment: Deployment
@@ -108,21 +108,23 @@ class Inquiry:
             if list(sighting.contradictions(self.card, self.deployment)):
                 self.witnesses.append(Witness(sighting))
                 return False
-            header, history_hash = node.block(head.number), contract.history_hash(block=head.number)
-            if self.history is None:
+            header, rules = node.block(head.number), contract.rules(block=head.number)
+            witness = Witness(
+                sighting,
+                contract.history_hash(block=head.number),
+                "0x" + octets(header.get("hash")).hex(),
+                rules,
+            )
+            if self.history is None and rules == self.deployment.rules:
                 self._read_history(contract, head, header)
         except ColearnError as error:
             self._miss(node, error)
             return False
-        self.witnesses.append(Witness(sighting, history_hash, "0x" + octets(header.get("hash")).hex()))
+        self.witnesses.append(witness)
         return True
 
     def _read_history(self, contract: ExperimentContract, head: _Head, header: Mapping[str, Any]) -> None:
-        node, rules = name_of(contract.node), contract.rules(block=head.number)
-        if rules != self.deployment.rules:
-            told = f"its contract has the rules {rules}, from the card follow {self.deployment.rules}"
-            self.gaps.append(wrong("rules", f"{node}: {told}"))
-            return
+        node = name_of(contract.node)
         progress = self.watch(f"reading rounds from {node}")
         self.history, self.source = contract.history(block=head.number, progress=progress), node
         self.as_of = AsOf(head.number, moment(quantity(header.get("timestamp"))), head.finality)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from colearn_chain.audit.contents import check_contents
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from colearn_chain.artefacts.card import Deployment
     from colearn_chain.audit.evidence import AsOf, Evidence
-    from colearn_chain.rounds import ClosedRound, History
+    from colearn_chain.rounds import ClosedRound, History, Rules
 
 MEANING = (
     "accepted means approved by these learners on their own data; whether the model is good or safe for "
@@ -74,6 +75,9 @@ def _origin(evidence: Evidence, deployment: Deployment) -> Iterator[Finding]:
             yield checked(
                 "card", f"{witness.sighting.node}: it was mined in block {block}, and its code is there"
             )
+        if witness.rules not in {None, deployment.rules}:
+            differing = _differing(witness.rules, deployment.rules)
+            yield wrong("rules", f"{witness.sighting.node} tells of other rules than the card: {differing}")
     yield from _one_chain(evidence)
     yield from _trust(evidence)
 
@@ -126,11 +130,20 @@ def _identity(evidence: Evidence, deployment: Deployment) -> Iterator[Finding]:
         ("chain", history.chain_id, deployment.chain_id),
         ("address", history.address, deployment.contract),
         ("organizer", history.first_organizer, deployment.organizer),
-        ("rules", history.rules, deployment.rules),
         ("spec", history.spec_digest.hex(), deployment.spec_digest.hex()),
     ):
         if found != derived:
             yield wrong(subject, f"the history says {found}, from the card follows {derived}")
+    if history.rules != deployment.rules:
+        differing = _differing(history.rules, deployment.rules)
+        yield wrong("rules", f"the history is of other rules than the card: {differing}")
+
+
+def _differing(found: Rules | None, derived: Rules) -> str:
+    """The rules in which two sets of them differ."""
+    names = (field.name for field in fields(derived))
+    pairs = ((name, getattr(found, name), getattr(derived, name)) for name in names)
+    return ", ".join(f"{name} {one}, not {other}" for name, one, other in pairs if one != other)
 
 
 def _folded(evidence: Evidence) -> tuple[tuple[ClosedRound, ...] | None, list[Finding]]:

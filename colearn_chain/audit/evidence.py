@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from colearn_chain.artefacts.card import Card, Release, Sighting
     from colearn_chain.audit.contents import Contents
     from colearn_chain.audit.findings import Finding
-    from colearn_chain.rounds import Ballot, History
+    from colearn_chain.rounds import Ballot, History, Rules
     from colearn_chain.types import Address, RoundNumber
 
 
@@ -37,11 +37,13 @@ class Witness:
         history_hash: the contract's, as of the block of the audit, 32 bytes; None: the node was not asked,
             since it contradicts the card.
         block_hash: that block's, 0x and 64 hex digits; None: likewise.
+        rules: the contract's; None: likewise.
     """
 
     sighting: Sighting
     history_hash: bytes | None = None
     block_hash: str | None = None
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from colearn_chain.artefacts import Sighting
 from colearn_chain.audit import AsOf, Evidence, Kind, Outcome, Report, Witness, audit, unchecked, wrong
 from colearn_chain.rounds import Ballot, Closing, Rules, Status
 from colearn_chain.testing.cards import RELEASE, RUNTIME, card_for, deployed, history_of
-from colearn_chain.testing.histories import play
+from colearn_chain.testing.histories import Play, played
 from colearn_chain.types import Address, Digest, RoundNumber
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ VOTED = {
 
 def evidence_of(rounds: int, **changes: Any) -> Evidence:
     """What an audit goes by of an experiment that was played at random."""
-    history = history_of(play(deployed(DEPLOYMENT), LEARNERS, rounds, Random(1)), DEPLOYMENT)
+    play = Play(RULES, DEPLOYMENT.organizer, LEARNERS)
+    history = history_of(played(deployed(DEPLOYMENT), play, rounds, Random(1)), DEPLOYMENT)
     witness = Witness(SIGHTING, history.history_hash, "0x" + "ab" * 32)
     as_of = AsOf(77, "2026-12-01 12:00:00 UTC", "the latest that the chain calls finalized")
     evidence = Evidence(

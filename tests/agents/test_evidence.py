@@ -1,128 +1,110 @@
-"""Gathering evidence: which proposals a store still has, which were no good, and what lying nodes say."""
+"""Evidence from nodes: as of which block, what lying nodes say, and a contract of an older release."""
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from web3 import Web3
 
 from colearn_agents.evidence import from_nodes
-from colearn_agents.stored import contents_of
-from colearn_chain.artefacts import ExperimentSpec, ProposalClaim, Score, experiment_id
-from colearn_chain.audit import Kind, Outcome, State, audit
+from colearn_chain.audit import Kind, Outcome, audit
 from colearn_chain.chain import ExperimentContract, Node, embedded_chain
+from colearn_chain.chain.abi import Interface, experiment_interface
+from colearn_chain.chain.artefact import packaged_releases, parse_artefact, read_releases
 from colearn_chain.chain.cards import make_card
+from colearn_chain.chain.node import NOBODY
 from colearn_chain.rounds import Ballot, fold
-from colearn_chain.storage import ArtefactStore, DirectoryStorage
-from colearn_chain.testing.chain import FaultyProvider
-from colearn_chain.testing.experiments import ACCOUNTS, World, new_world
+from colearn_chain.testing.cards import BLOCK_NUMBER, CHAIN_ID, RELEASE, card_for
+from colearn_chain.testing.chain import Fault, FaultyProvider
+from colearn_chain.testing.experiments import ACCOUNTS, SPEC, World, new_world
 from colearn_chain.types import Digest, RoundNumber
-from colearn_chain.weights import WeightSchema
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from colearn_chain.artefacts import Card
+    from colearn_chain.audit import Evidence
 
-WEIGHTS = {"w": np.arange(3, dtype=np.float32)}
-ABSENT = Digest(b"\x77" * 32)
+    Answer = dict[str, Any]
+    Twist = Callable[[str, Any, Answer], object]
+
+MODEL = Digest(b"\x09" * 32)
+ANOTHER = Digest(b"\x77" * 32)
+RELEASES = Path(__file__).with_name("releases")
+"""What an installation has packaged that is newer than the releases in it."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the store is."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def world(folder: Path, tmp_path: Path) -> World:
-    """Four rounds: a proposal, one that is malformed and was accepted, one that is gone, and a pass."""
-    world = new_world(embedded_chain([account.address for account in ACCOUNTS]))
-    store = ArtefactStore(DirectoryStorage(folder), tmp_path / "scratch")
-    spec = store.publish_spec(spec_of(world), WEIGHTS)
-    world.contract = ExperimentContract.deploy(world.senders[0], world.rules, spec)
-    world.contract.invite(world.senders[0], world.addresses[1:4])
-    for sender in world.senders[1:4]:
-        world.contract.join(sender)
+def play(world: World, rounds: int = 2) -> World:
+    """Rounds that both voters approve."""
     world.contract.start(world.senders[0])
-    accept(world, 1, good(world, store, spec))
-    accept(world, 2, malformed(folder, tmp_path / "made"))
-    accept(world, 3, ABSENT)
-    world.contract.pass_turn(world.senders[1], RoundNumber(4))
+    for number in range(1, rounds + 1):
+        proposer = 1 + (number - 1) % 3
+        world.contract.propose(world.senders[proposer], RoundNumber(number), MODEL)
+        for voter in {1, 2, 3} - {proposer}:
+            world.contract.cast_ballot(world.senders[voter], RoundNumber(number), MODEL, Ballot.APPROVE)
     return world
 
 
-def spec_of(world: World) -> ExperimentSpec:
-    """A spec under the world's rules."""
-    return ExperimentSpec(
-        name="evidence",
-        rules=world.rules,
-        weight_schema=WeightSchema.of(WEIGHTS),
-        score=Score(name="accuracy", direction="maximize"),
-    )
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Two accepted rounds, and a third that is open; read only."""
+    return play(new_world(embedded_chain([account.address for account in ACCOUNTS])))
 
 
-def good(world: World, store: ArtefactStore, parent: Digest) -> Digest:
-    """What party 1 proposes in round 1."""
-    experiment = experiment_id(world.contract.chain_id, world.contract.address)
-    claim = ProposalClaim(experiment, RoundNumber(1), world.addresses[1], parent)
-    return store.publish_proposal(claim, WEIGHTS, None)
-
-
-def malformed(store: Path, made: Path) -> Digest:
-    """A folder of the right files that say nothing."""
-    made.mkdir()
-    for name in ("manifest.json", "weights.safetensors"):
-        (made / name).write_bytes(b"{}")
-    return DirectoryStorage(store).put(made)
-
-
-def accept(world: World, number: int, digest: Digest) -> None:
-    """A round whose proposal is approved by both others."""
-    proposer = 1 + (number - 1) % 3
-    world.contract.propose(world.senders[proposer], RoundNumber(number), digest)
-    for voter in {1, 2, 3} - {proposer}:
-        world.contract.cast_ballot(world.senders[voter], RoundNumber(number), digest, Ballot.APPROVE)
-
-
-def card_of(world: World) -> Card:
+@pytest.fixture
+def card(world: World) -> Card:
     """The experiment's card."""
     return make_card(world.chain.node, world.contract.raw_deployment or b"")
 
 
-def test_each_proposal_is_what_it_is(world: World, folder: Path) -> None:
-    """Valid, malformed, gone; a turn that was passed has none."""
-    experiment = experiment_id(world.contract.chain_id, world.contract.address)
-    contents = contents_of(world.contract.history(), experiment, folder)
-    assert contents.spec == spec_of(world)
-    assert [each.state for each in contents.proposals] == [State.VALID, State.INVALID, State.GONE]
+class Twisted(FaultyProvider):
+    """A node that answers as the world's does, but for what a twist makes of it."""
+
+    def __init__(self, world: World, twist: Twist) -> None:
+        super().__init__(world.chain.web3.provider)
+        self._twist = twist
+
+    def request_func(self, w3: Web3, middleware_onion: Any) -> Any:
+        """Answer; a twist that returns None changes nothing."""
+        ask = super().request_func(w3, middleware_onion)
+
+        def answer(method: Any, params: Any) -> Any:
+            response = dict(ask(method, params))
+            changed = self._twist(method, params, response)
+            return response if changed is None else {"jsonrpc": "2.0", "id": 0, "result": changed}
+
+        return answer
 
 
-def test_another_experiments_proposals_are_malformed_here(world: World, folder: Path) -> None:
-    """The manifest names the experiment that it is for."""
-    contents = contents_of(world.contract.history(), "eip155:1:" + world.contract.address, folder)
-    assert contents.proposals[0].state is State.INVALID
+def lying(world: World, twist: Twist) -> Node:
+    """That node."""
+    return Node(Web3(Twisted(world, twist)))
 
 
-def test_a_proposal_that_the_store_damaged_is_gone(world: World, folder: Path) -> None:
-    """Nobody is blamed for what a disk did."""
-    (weights,) = [path for path in folder.rglob("weights.safetensors") if path.stat().st_size == 2]
-    weights.chmod(0o644)
-    weights.write_bytes(b"[]")
-    contents = contents_of(world.contract.history(), "eip155:1:" + world.contract.address, folder)
-    assert (contents.proposals[1].state, "damaged" in contents.proposals[1].reason) == (State.GONE, True)
+def wrongs(evidence: Evidence) -> list[str]:
+    """What an audit of it finds wrong."""
+    return [each.text for each in audit(evidence).of_kind(Kind.WRONG)]
 
 
-def test_nodes_give_all_that_an_audit_needs(world: World) -> None:
-    """History, hash, sighting and the organizer's changes, as of one block."""
-    evidence = from_nodes(card_of(world), [world.chain.node])
+def gaps(evidence: Evidence) -> list[str]:
+    """What an audit of it could not check."""
+    return [each.text for each in audit(evidence).of_kind(Kind.UNCHECKED)]
+
+
+def test_nodes_give_all_that_an_audit_needs(world: World, card: Card) -> None:
+    """History, hash, sighting, and what the log adds, as of one block."""
+    evidence = from_nodes(card, [world.chain.node])
     assert audit(evidence).outcome is Outcome.RIGHT
     assert evidence.history == world.contract.history()
+    assert evidence.as_of is not None
+    assert (evidence.as_of.number, evidence.as_of.finality) == (world.chain.node.block_number(), "the latest")
+    assert evidence.as_of.time.endswith(" UTC")
     assert evidence.log is not None
     assert [change.text for change in evidence.log.changes] == [
-        f"{address} was invited" for address in world.addresses[1:4]
+        f"{address} was invited" for address in world.addresses[1:5]
     ]
     cast = {(each.number, each.learner): each.ballot for each in evidence.log.ballots}
     assert cast == {
@@ -132,39 +114,280 @@ def test_nodes_give_all_that_an_audit_needs(world: World) -> None:
     }
 
 
-def test_a_node_without_logs_leaves_nothing_open(world: World) -> None:
-    """The organizer's changes are worth knowing, no more."""
+def test_whoever_waits_is_told_what_is_being_read(world: World, card: Card) -> None:
+    """Rounds and memberships, then the log; each until all of it is there."""
+    seen: dict[str, list[tuple[int, int]]] = {}
+
+    def watch(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: seen.setdefault(what, []).append((done, total))
+
+    from_nodes(card, [world.chain.node], watch=watch)
+    assert [what.partition(" from")[0].partition(" of")[0] for what in seen] == [
+        "reading rounds",
+        "reading the log",
+    ]
+    assert all(done == total for done, total in (parts[-1] for parts in seen.values()))
+
+
+def test_a_node_without_logs_leaves_nothing_open(world: World, card: Card) -> None:
+    """The organizer's changes are worth knowing, no more; why there are none is said."""
     provider = FaultyProvider(world.chain.web3.provider)
     for _ in range(20):
         provider.refuse("eth_getLogs", -32005, "limit exceeded")
-    evidence = from_nodes(card_of(world), [Node(Web3(provider))])
+    evidence = from_nodes(card, [Node(Web3(provider))])
     assert (evidence.log, "limit exceeded" in evidence.log_gap) == (None, True)
     assert audit(evidence).outcome is Outcome.RIGHT
+    assert any("limit exceeded" in each.text for each in audit(evidence).findings)
 
 
-class Lying(FaultyProvider):
-    """A node on which something else was proposed in round 1; all else is as it is."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.chain.web3.provider)
-        digest = world.contract.rounds(1, 1)[0].digest
-        self._turned = digest.hex(), ABSENT.hex()
-
-    def request_func(self, w3: Web3, middleware_onion: Any) -> Any:
-        """Answer as the node does, but for one digest."""
-        ask = super().request_func(w3, middleware_onion)
-
-        def answer(method: Any, params: Any) -> Any:
-            response: dict[str, Any] = dict(ask(method, params))
-            if method == "eth_call":
-                response["result"] = response["result"].replace(*self._turned)
-            return response
-
-        return answer
+def test_the_log_of_another_node_does_as_well(world: World, card: Card) -> None:
+    """The first that has one is read."""
+    provider = FaultyProvider(world.chain.web3.provider)
+    provider.refuse("eth_getLogs", -32601, "the method eth_getLogs does not exist")
+    evidence = from_nodes(card, [Node(Web3(provider)), world.chain.node])
+    assert evidence.log is not None
 
 
-def test_a_node_that_lies_about_a_proposal(world: World) -> None:
-    """The history that it tells is not what its own history hash commits to."""
-    report = audit(from_nodes(card_of(world), [Node(Web3(Lying(world)))]))
-    assert report.outcome is Outcome.WRONG
-    assert "historyHash" in {each.subject for each in report.findings if each.kind is Kind.WRONG}
+# ------------------------------------------------------------------------------------- as of which block
+
+
+def test_nodes_are_asked_as_of_a_block_that_all_have(world: World, card: Card) -> None:
+    """One is two blocks behind: what both say is of its head, so that they can be compared."""
+    head = world.chain.node.block_number()
+    behind = lying(world, lambda method, *_: hex(head - 2) if method == "eth_blockNumber" else None)
+    for nodes in ([world.chain.node, behind], [behind, world.chain.node]):
+        evidence = from_nodes(card, nodes)
+        assert evidence.as_of is not None
+        assert evidence.as_of.number == head - 2
+        assert evidence.history == world.contract.history(block=head - 2)
+        assert audit(evidence).outcome is Outcome.RIGHT
+
+
+def test_confirmations_are_waited_for(world: World, card: Card) -> None:
+    """Three blocks on top of the block that is read."""
+    evidence = from_nodes(card, [world.chain.node], finality=3)
+    assert evidence.as_of is not None
+    assert evidence.as_of.number == world.chain.node.block_number() - 3
+    assert evidence.as_of.finality == "the latest with 3 confirmations"
+    assert any("with 3 confirmations" in each.text for each in audit(evidence).findings)
+
+
+def test_an_experiment_that_is_not_final_yet(world: World, card: Card) -> None:
+    """Nothing is wrong with it; it is too early to say anything."""
+    tag = {"number": hex(card.block.number - 1)}
+    node = lying(world, lambda _, params, __: tag if params[:1] == ["finalized"] else None)
+    evidence = from_nodes(card, [node], finality="finalized")
+    assert audit(evidence).outcome is Outcome.INCOMPLETE
+    (said,) = gaps(evidence)
+    assert said.endswith(
+        f"the experiment was deployed in block {card.block.number}, and block {card.block.number - 1} is "
+        "the latest that the chain calls finalized"
+    )
+
+
+@pytest.mark.parametrize(
+    ("finalized", "said"),
+    [
+        ({"number": "0x5"}, "block 5 is the latest that the chain calls finalized"),
+        (None, "block 6 is the latest, since the node calls none finalized"),
+    ],
+)
+def test_a_public_chain_is_read_at_its_finalized_block(world: World, finalized: object, said: str) -> None:
+    """Where nothing is configured; where no block is ever finalized, at the latest, and that is said."""
+
+    def public(method: str, params: Any, _: Answer) -> object:
+        if method == "eth_getBlockByNumber" and params[0] == "finalized":
+            return finalized or {}
+        return {"eth_chainId": hex(CHAIN_ID), "eth_blockNumber": "0x6"}.get(method)
+
+    assert BLOCK_NUMBER == 7
+    evidence = from_nodes(card_for(world.rules, SPEC), [lying(world, public)], releases=[RELEASE])
+    (gap,) = gaps(evidence)
+    assert said in gap
+
+
+# ------------------------------------------------------------------------------------------ nodes that lie
+
+
+def test_a_node_that_shows_other_code(world: World, card: Card) -> None:
+    """It is said in one sentence, and nothing else is believed of it."""
+    code = bytearray(world.chain.node.code(world.contract.address))
+    code[10] ^= 1
+    node = lying(world, lambda method, *_: "0x" + code.hex() if method == "eth_getCode" else None)
+    evidence = from_nodes(card, [node])
+    (said,) = wrongs(evidence)
+    assert said.endswith(f"the code at {world.contract.address} is not what the card's transaction makes")
+    assert evidence.history is None
+
+
+def test_a_node_of_another_chain(world: World, card: Card) -> None:
+    """Its blocks are of no interest; the other node's history is read."""
+    node = lying(world, lambda method, *_: "0x1" if method == "eth_chainId" else None)
+    evidence = from_nodes(card, [node, world.chain.node])
+    (said,) = wrongs(evidence)
+    assert said.endswith(f"the node is on chain 1, the card says {card.chain_id}")
+    assert evidence.history == world.contract.history()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (None, "was never mined"),
+        ({"status": "0x0"}, "was mined and failed"),
+        ({"blockNumber": "0x9"}, "it was mined in block 9"),
+        ({"contractAddress": "0x" + "11" * 20}, "its receipt names the contract"),
+    ],
+)
+def test_a_node_with_another_receipt(
+    world: World, card: Card, change: dict[str, object] | None, said: str
+) -> None:
+    """None at all, of a failure, of another block, of another contract."""
+
+    def twist(method: str, _: Any, response: Answer) -> object:
+        if method == "eth_getTransactionReceipt":
+            response["result"] = change and dict(response["result"]) | change
+        return None
+
+    (found,) = wrongs(from_nodes(card, [lying(world, twist)]))
+    assert said in found
+
+
+def turned(world: World) -> Node:
+    """A node on which something else was proposed in both rounds; all else is as it is."""
+
+    def twist(method: str, _: Any, response: Answer) -> None:
+        if method == "eth_call":
+            response["result"] = response["result"].replace(MODEL.hex(), ANOTHER.hex())
+
+    return lying(world, twist)
+
+
+def test_a_node_that_lies_about_a_proposal(world: World, card: Card) -> None:
+    """What it tells is not what its own history hash commits to; the sentence names the node."""
+    report = audit(from_nodes(card, [turned(world)]))
+    (said,) = report.of_kind(Kind.WRONG)
+    assert (said.subject, said.text.startswith("Twisted: ")) == ("historyHash", True)
+
+
+def test_a_node_with_another_history_hash(world: World, card: Card) -> None:
+    """Whether it is asked first or second: it differs from the other, and both are named."""
+    genuine = world.contract.history_hash().hex()
+
+    def twist(method: str, _: Any, response: Answer) -> None:
+        if method == "eth_call":
+            response["result"] = response["result"].replace(genuine, "ab" * 32)
+
+    for nodes in ([world.chain.node, lying(world, twist)], [lying(world, twist), world.chain.node]):
+        found = audit(from_nodes(card, nodes)).of_kind(Kind.WRONG)
+        assert {each.subject for each in found} == {"historyHash"}
+        assert any(f"0x{genuine}" in each.text and "0x" + "ab" * 32 in each.text for each in found)
+
+
+def test_nodes_on_different_branches(world: World, card: Card) -> None:
+    """The block that they were asked about has two hashes."""
+    other = "0x" + "cd" * 32
+
+    def twist(method: str, _: Any, response: Answer) -> None:
+        if method == "eth_getBlockByNumber":
+            response["result"] = dict(response["result"]) | {"hash": other}
+
+    evidence = from_nodes(card, [world.chain.node, lying(world, twist)])
+    (said,) = wrongs(evidence)
+    assert other in said
+    assert said.endswith("they stand on different chains")
+
+
+def test_a_node_that_lies_about_the_rules(world: World, card: Card) -> None:
+    """They follow from the card, so nothing more of its history is read."""
+    asked = "0x" + experiment_interface().encode_call("rules").hex()
+
+    def twist(method: str, params: Any, response: Answer) -> None:
+        if method == "eth_call" and params[0]["data"] == asked:
+            words = response["result"]
+            response["result"] = f"0x{1:064x}{words[66:]}"
+
+    evidence = from_nodes(card, [lying(world, twist)])
+    (said,) = wrongs(evidence)
+    assert said.endswith("tells of other rules than the card: threshold_bps 1, not 5001")
+    assert evidence.history is None
+
+
+@pytest.mark.parametrize(
+    "method", ["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "eth_getBlockByNumber"]
+)
+def test_a_node_that_fails_is_a_gap(world: World, card: Card, method: str) -> None:
+    """Wherever it fails; the other node still tells everything."""
+    provider = FaultyProvider(world.chain.web3.provider)
+    provider.inject(method, *[Fault.UNREACHABLE] * 100)
+    evidence = from_nodes(card, [Node(Web3(provider)), world.chain.node])
+    assert audit(evidence).outcome is Outcome.INCOMPLETE
+    assert evidence.history == world.contract.history()
+    assert len(gaps(evidence)) == 1
+
+
+def test_a_node_that_would_answer_for_ever(world: World, card: Card) -> None:
+    """It tells of more memberships than anybody pays for; not one page of them is read."""
+    genuine = world.contract.snapshot(NOBODY)
+    asked = "0x" + experiment_interface().encode_call("snapshot", NOBODY).hex()
+    at = 64 * [each.name for each in dataclasses.fields(genuine)].index("memberships")
+
+    def twist(method: str, params: Any, response: Answer) -> None:
+        if method == "eth_call" and params[0]["data"] == asked:
+            words = response["result"][2:]
+            assert int(words[at : at + 64], 16) == genuine.memberships
+            response["result"] = f"0x{words[:at]}{2**60:064x}{words[at + 64 :]}"
+
+    evidence = from_nodes(card, [lying(world, twist)])
+    (said,) = gaps(evidence)
+    assert f"{2**60} memberships" in said
+
+
+# ------------------------------------------------------------------------------------- an older release
+
+
+@pytest.fixture
+def older() -> World:
+    """An experiment that was deployed and played before ballots were cast by the functions of today."""
+    world = new_world(embedded_chain([account.address for account in ACCOUNTS]))
+    artefact = parse_artefact((RELEASES / "0.0.9.json").read_text(encoding="utf-8"))
+    interface = Interface(artefact.abi)
+    assert "castVote" in interface.functions
+    organizer, *learners = world.senders[:4]
+    arguments = experiment_interface().encode_constructor(dataclasses.astuple(world.rules), SPEC)
+    receipt = organizer.send(None, artefact.bytecode + arguments)
+    world.contract = ExperimentContract(
+        world.chain.node, receipt.contract, deployment=receipt, raw_deployment=organizer.last_mined
+    )
+    world.contract.invite(organizer, world.addresses[1:4])
+    for learner in learners:
+        world.contract.join(learner)
+    world.contract.start(organizer)
+    world.contract.propose(learners[0], RoundNumber(1), MODEL)
+    for learner in learners[1:]:
+        vote = interface.encode_call("castVote", 1, MODEL, int(Ballot.APPROVE))
+        learner.send(world.contract.address, vote)
+    return world
+
+
+def test_an_experiment_of_an_older_release(older: World) -> None:
+    """Its code is packaged, by its initcode's hash, so it is audited like any other."""
+    card = make_card(older.chain.node, older.contract.raw_deployment or b"")
+    releases = (*packaged_releases(), *read_releases(RELEASES))
+    evidence = from_nodes(card, [older.chain.node], releases=releases)
+    report = audit(evidence)
+    assert report.outcome is Outcome.RIGHT
+    assert report.deployment is not None
+    assert report.deployment.release == read_releases(RELEASES)[0]
+    assert [sorted(closed.ballots.values()) for closed in report.rounds] == [[Ballot.APPROVE] * 2]
+    assert evidence.log is not None
+    assert len(evidence.log.ballots) == 2
+
+
+def test_an_experiment_of_a_release_that_is_not_packaged(older: World) -> None:
+    """Unknown code is wrong, whatever a node says of it; no node is asked."""
+    card = make_card(older.chain.node, older.contract.raw_deployment or b"")
+    provider = FaultyProvider(older.chain.web3.provider)
+    evidence = from_nodes(card, [Node(Web3(provider))])
+    (said,) = wrongs(evidence)
+    assert "no release of this project" in said
+    assert provider.asked == []

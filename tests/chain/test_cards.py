@@ -9,23 +9,14 @@ import pytest
 from eth_utils.crypto import keccak
 
 from colearn_chain.artefacts import Card
-from colearn_chain.audit import Evidence, Outcome, Witness, audit
-from colearn_chain.chain import ExperimentContract
 from colearn_chain.chain.abi import experiment_interface
 from colearn_chain.chain.artefact import experiment_artefact, packaged_releases, read_releases
-from colearn_chain.chain.cards import check_card, make_card, sighting_of
+from colearn_chain.chain.cards import check_card, make_card
 from colearn_chain.errors import ChainError, ConfigError, InvalidArtefact
-from colearn_chain.rounds import Ballot
 from colearn_chain.testing.experiments import ACCOUNTS, SPEC, Wire, World
-from colearn_chain.types import Digest, RoundNumber
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from colearn_chain.artefacts import Release
-
-MODEL = Digest(bytes([9]) * 32)
-BALLOT_TYPE = keccak(text="Ballot(uint256 round,bytes32 digest,uint8 ballot)")
 
 
 def card_of(world: World) -> Card:
@@ -117,54 +108,11 @@ def test_a_constructor_with_a_hidden_member(world: World) -> None:
         check_card(world.chain.node, card)
 
 
-def older_initcode() -> bytes:
-    """The contract of a release that never was: its signed ballots have another EIP-712 type."""
-    code = experiment_artefact().bytecode
-    assert BALLOT_TYPE in code
-    return code.replace(BALLOT_TYPE, bytes(reversed(BALLOT_TYPE)))
-
-
-def older_release(folder: Path) -> Release:
-    """That release, as it is packaged."""
-    code = older_initcode()
-    artefact = experiment_artefact().model_copy(update={"bytecode": code, "initcode_hash": keccak(code)})
-    folder.mkdir()
-    (folder / "0.0.1.json").write_text(artefact.to_json(), encoding="utf-8")
-    (folder / "README").write_text("not an artefact", encoding="utf-8")
-    (release,) = read_releases(folder)
-    return release
-
-
-def test_an_experiment_of_an_older_release(world: World, tmp_path: Path) -> None:
-    """Its code is known by its initcode, so it is audited like any other; to who lacks that it is unknown."""
-    world.senders[0].send(None, older_initcode() + arguments(world))
-    card = make_card(world.chain.node, world.senders[0].last_mined or b"")
-    releases = (*packaged_releases(), older_release(tmp_path / "releases"))
-    deployment = check_card(world.chain.node, card, releases=releases)
-    contract = ExperimentContract(world.chain.node, deployment.contract)
-    play(replace(world, contract=contract))
-    witness = Witness(sighting_of(world.chain.node, deployment), contract.history_hash())
-    evidence = Evidence(card=card, releases=releases, history=contract.history(), witnesses=(witness,))
-    assert audit(evidence).outcome is Outcome.RIGHT
-    with pytest.raises(InvalidArtefact, match="unknown code"):
-        check_card(world.chain.node, card)
-
-
-def play(world: World) -> None:
-    """Three learners join, start, and accept a proposal."""
-    organizer, *learners = world.senders[:4]
-    world.contract.invite(organizer, [learner.address for learner in learners])
-    for learner in learners:
-        world.contract.join(learner)
-    world.contract.start(organizer)
-    world.contract.propose(learners[0], RoundNumber(1), MODEL)
-    for learner in learners[1:]:
-        world.contract.cast_ballot(learner, RoundNumber(1), MODEL, Ballot.APPROVE)
-
-
 def test_releases_that_are_damaged_or_not_there(tmp_path: Path) -> None:
-    """No folder holds no releases; a damaged file is a damaged installation."""
+    """No folder holds no releases, other files are none; a damaged file is a damaged installation."""
     assert read_releases(tmp_path / "nowhere") == ()
+    (tmp_path / "README").write_text("not an artefact", encoding="utf-8")
+    assert read_releases(tmp_path) == ()
     (tmp_path / "0.0.1.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ConfigError, match="not a contract artefact"):
         read_releases(tmp_path)

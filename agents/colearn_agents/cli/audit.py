@@ -16,7 +16,7 @@ from colearn_agents.cli.failures import AuditExit
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.progress import watched
-from colearn_agents.evidence import from_file, from_nodes, read_file
+from colearn_agents.evidence import deployment_of, from_file, from_nodes, read_file
 from colearn_agents.marks import learners_of, marks_of
 from colearn_agents.names import Names
 from colearn_agents.new_files import check_new, write_new
@@ -129,11 +129,11 @@ def run_audit(request: Request) -> AuditExit:
 def _gathered(request: Request, names: Names, watch: Watch) -> Evidence:
     card = Card.from_bytes(read_file(request.card))
     evidence = _from_source(request, card, names, watch)
-    if request.artefacts is None or evidence.history is None:
+    deployment = deployment_of(card, evidence.releases)
+    if request.artefacts is None or evidence.history is None or deployment is None:
         return evidence
-    experiment = card.deployment(evidence.releases).experiment
     progress = watch(f"looking into proposals in {request.artefacts}")
-    contents = contents_of(evidence.history, experiment, request.artefacts, progress)
+    contents = contents_of(evidence.history, deployment.experiment, request.artefacts, progress)
     return replace(evidence, contents=contents)
 
 
