@@ -180,6 +180,13 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         PrivacyLedger(tmp_path / "pipe")
 
 
+def test_a_file_without_end_is_not_read(charged: Path) -> None:
+    """It was not written here, whatever its beginning says, and would fill the memory."""
+    os.truncate(charged, 1 << 40)
+    with pytest.raises(ConfigError, match="no privacy ledger"):
+        PrivacyLedger(charged)
+
+
 def test_a_full_disk_grants_nothing_and_breaks_nothing(charged: Path) -> None:
     """A charge of which the disk takes only a part grants nothing; the next one finds a whole file."""
     ledger, whole = PrivacyLedger(charged), charged.read_bytes()
