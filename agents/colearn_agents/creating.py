@@ -12,8 +12,6 @@ from colearn_agents.waiting import await_counted
 from colearn_chain.errors import ConfigError, ContractReverted, StorageError, TransactionFailed, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from colearn_agents.pending import PendingDeployment
     from colearn_agents.rules_file import Plan
     from colearn_agents.waiting import Tell
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
 
 INVITATION_GAS = 50_000
 """Gas of inviting one learner, at most; docs/gas.md has the figure, and a test holds it."""
+
+LOOKS = 30
+"""So often in a row a deployment's nonce has to be seen as taken before that is believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,11 +181,7 @@ def finish(
     card_path = pending.card
     sent = {"0x" + (made := read_creation(raw)).hash.hex(): (raw, made) for raw in pending.transactions()}
     hashes = list(sent)
-    last, creation = sent[hashes[-1]]
-
-    def push() -> str:
-        return _push(node, last, creation, hashes)
-
+    push = _Resending(node, *sent[hashes[-1]])
     receipt = await_counted(node, hashes, finality, patience=patience, tell=tell, push=push)
     if not receipt.succeeded:
         pending.discard()
@@ -199,19 +196,36 @@ def finish(
     return Created(card=card, deployment=deployment, receipt=receipt)
 
 
-def _push(node: Node, raw: bytes, creation: Creation, hashes: Sequence[str]) -> str:
-    """Send what may never have arrived once more; return what the node says, if it does not take it."""
-    from colearn_chain.chain.node import RpcError  # noqa: PLC0415 - imports web3
+@dataclass
+class _Resending:
+    """Sends what may never have arrived once more, unless something else has taken its nonce.
 
-    used = node.transaction_count(creation.sender)
-    if used > creation.nonce and not any(node.receipt(each) for each in hashes):
-        raise TransactionFailed(
-            f"this deployment can never be mined: as far as {node!r} knows, {creation.sender} has sent "
-            f"another transaction with its nonce {creation.nonce}; if so, remove the pending file",
-            transaction_hash=hashes[-1],
-        )
-    try:
-        node.send_raw(raw)
-    except RpcError as refusal:  # it is there already, or this is why it is not
-        return shown(refusal.text)
-    return ""
+    A node that knows the nonce as used can still lag behind with receipts, and behind one address there can
+    be several nodes: only what is seen many times in a row is believed.
+    """
+
+    node: Node
+    raw: bytes
+    creation: Creation
+    seen_taken: int = 0
+
+    def __call__(self) -> str:
+        """Return what the node says, if it does not take it; TransactionFailed when it never can."""
+        from colearn_chain.chain.node import RpcError  # noqa: PLC0415 - imports web3
+
+        sender, nonce = self.creation.sender, self.creation.nonce
+        if self.node.transaction_count(sender) > nonce:
+            self.seen_taken += 1
+            taken = f"{sender} has sent another transaction with its nonce {nonce}"
+            if self.seen_taken < LOOKS:
+                return taken
+            raise TransactionFailed(
+                f"this deployment can never be mined: {taken}; remove the pending file and create it again",
+                transaction_hash="0x" + self.creation.hash.hex(),
+            )
+        self.seen_taken = 0
+        try:
+            self.node.send_raw(self.raw)
+        except RpcError as refusal:  # it is there already, or this is why it is not
+            return shown(refusal.text)
+        return ""

@@ -131,17 +131,6 @@ def test_a_deployment_that_was_mined_meanwhile(lab: Lab) -> None:
     assert lab.sent() == sent
 
 
-def test_a_deployment_whose_place_was_taken(lab: Lab) -> None:
-    """Another transaction with its nonce was mined: it can never be, and the file stays."""
-    unsent(lab)
-    lab.sender(0).send(lab.addresses[1], b"")
-    result = lab.run(0, "create", "--resume", "card.json.pending")
-    assert result.exit_code == ExitCode.WRONG
-    assert "can never be mined" in result.stderr
-    assert (lab.folder / "card.json.pending").exists()
-    assert not lab.card.exists()
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [
