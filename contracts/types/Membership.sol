@@ -40,7 +40,7 @@ library MemberLibrary {
         return Member.wrap(seat_ | (first << FIRST) | (NO_END << LAST) | (1 << INVITED) | (membership_ << MEMBERSHIP));
     }
 
-    function seat(Member self) internal pure returns (uint8) {
+    function seat(Member self) internal pure returns (uint256) {
         return uint8(Member.unwrap(self));
     }
 

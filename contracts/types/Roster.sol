@@ -25,11 +25,11 @@ library RosterLibrary {
     uint256 private constant NUMBER = 192;
     uint256 private constant ACCEPTED = 216;
 
-    function active(Roster self) internal pure returns (uint64) {
+    function active(Roster self) internal pure returns (uint256) {
         return uint64(Roster.unwrap(self));
     }
 
-    function changing(Roster self) internal pure returns (uint64) {
+    function changing(Roster self) internal pure returns (uint256) {
         return uint64(Roster.unwrap(self) >> CHANGING);
     }
 
@@ -41,23 +41,26 @@ library RosterLibrary {
         return uint24(Roster.unwrap(self) >> NUMBER);
     }
 
+    /// @notice The number that the next round will have.
+    function next(Roster self) internal pure returns (uint256) {
+        unchecked {
+            return self.number() + 1; // of 24 bits
+        }
+    }
+
     function accepted(Roster self) internal pure returns (uint256) {
         return uint24(Roster.unwrap(self) >> ACCEPTED);
     }
 
     /// @notice Seats of the next round and of newcomers to the one after it.
-    function taken(Roster self) internal pure returns (uint64) {
+    function taken(Roster self) internal pure returns (uint256) {
         return self.active() | self.changing();
     }
 
-    /// @notice One membership more, on a seat that is in the next round.
-    function withActive(Roster self, uint256 seat) internal pure returns (Roster) {
-        return Roster.wrap((Roster.unwrap(self) | (1 << seat)) + (1 << MEMBERSHIPS));
-    }
-
-    /// @notice One membership more, on a seat that joins the round after the next.
-    function withArriving(Roster self, uint256 seat) internal pure returns (Roster) {
-        return Roster.wrap((Roster.unwrap(self) | (1 << (CHANGING + seat))) + (1 << MEMBERSHIPS));
+    /// @notice One membership more, on a seat that is in the next round or, while one is open, in the round after it.
+    function withJoiner(Roster self, uint256 seat, bool open) internal pure returns (Roster) {
+        uint256 bit = open ? 1 << (CHANGING + seat) : 1 << seat;
+        return Roster.wrap((Roster.unwrap(self) | bit) + (1 << MEMBERSHIPS));
     }
 
     /// @notice A seat of the next round that leaves after it.

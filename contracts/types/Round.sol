@@ -54,18 +54,18 @@ library RoundLibrary {
     uint256 private constant PHASE_MASK = uint256(type(uint56).max) << STATUS;
 
     /// @notice A round that has just opened.
-    function open(uint64 electorate_, uint8 proposer_, uint256 deadline) internal pure returns (Round) {
-        return Round.wrap(
-            uint256(electorate_) | (uint256(proposer_) << PROPOSER) | (uint256(Status.Proposing) << STATUS)
-                | (deadline << TIME)
-        );
+    function open(uint256 electorate_, uint256 proposer_, uint256 deadline) internal pure returns (Round) {
+        return
+            Round.wrap(
+                electorate_ | (proposer_ << PROPOSER) | (uint256(Status.Proposing) << STATUS) | (deadline << TIME)
+            );
     }
 
-    function electorate(Round self) internal pure returns (uint64) {
+    function electorate(Round self) internal pure returns (uint256) {
         return uint64(Round.unwrap(self));
     }
 
-    function proposer(Round self) internal pure returns (uint8) {
+    function proposer(Round self) internal pure returns (uint256) {
         return uint8(Round.unwrap(self) >> PROPOSER);
     }
 
@@ -88,30 +88,30 @@ library RoundLibrary {
     }
 
     /// @notice Seats that approved.
-    function approvals(Round self) internal pure returns (uint64) {
+    function approvals(Round self) internal pure returns (uint256) {
         return self.lower() & ~self.higher();
     }
 
     /// @notice Seats that rejected.
-    function rejections(Round self) internal pure returns (uint64) {
+    function rejections(Round self) internal pure returns (uint256) {
         return self.higher() & ~self.lower();
     }
 
     /// @notice Seats that found the artefact unavailable.
-    function unavailables(Round self) internal pure returns (uint64) {
+    function unavailables(Round self) internal pure returns (uint256) {
         return self.lower() & self.higher();
     }
 
     /// @notice Seats that have voted.
-    function voted(Round self) internal pure returns (uint64) {
+    function voted(Round self) internal pure returns (uint256) {
         return self.lower() | self.higher();
     }
 
-    function lower(Round self) internal pure returns (uint64) {
+    function lower(Round self) internal pure returns (uint256) {
         return uint64(Round.unwrap(self) >> LOWER);
     }
 
-    function higher(Round self) internal pure returns (uint64) {
+    function higher(Round self) internal pure returns (uint256) {
         return uint64(Round.unwrap(self) >> HIGHER);
     }
 
@@ -125,19 +125,20 @@ library RoundLibrary {
     }
 
     /// @notice Whether there is a ballot at a position.
-    function hasVoted(Round self, uint8 position) internal pure returns (bool) {
-        return (self.voted() >> position) & 1 == 1;
+    function hasVoted(Round self, uint256 position) internal pure returns (bool) {
+        return (Round.unwrap(self) >> position) & ((1 << LOWER) | (1 << HIGHER)) != 0;
     }
 
     /// @notice The ballot at a position, which is the voter's seat.
-    function ballotAt(Round self, uint8 position) internal pure returns (Ballot) {
+    function ballotAt(Round self, uint256 position) internal pure returns (Ballot) {
         uint256 word = Round.unwrap(self) >> position;
         return Ballot(uint8(((word >> LOWER) & 1) | ((word >> (HIGHER - 1)) & 2)));
     }
 
     /// @notice Writes a ballot where there is none.
-    function withBallot(Round self, uint8 position, Ballot ballot) internal pure returns (Round) {
-        uint256 bits = ((uint256(ballot) & 1) << LOWER) | ((uint256(ballot) >> 1) << HIGHER);
+    function withBallot(Round self, uint256 position, Ballot ballot) internal pure returns (Round) {
+        uint256 value = uint256(ballot);
+        uint256 bits = ((value & 1) << LOWER) | ((value >> 1) << HIGHER);
         return Round.wrap(Round.unwrap(self) | (bits << position));
     }
 
@@ -158,12 +159,11 @@ library RoundLibrary {
         );
     }
 
-    /// @notice The number of bits that are set.
+    /// @notice The number of bits that are set, of 64: x is below 2^64.
     /// @dev Parallel sums of 2, 4 and 8 bits, then one multiplication adds the bytes (Warren, Hacker's Delight, 5-1).
-    function popcount(uint64 x) internal pure returns (uint256) {
+    function popcount(uint256 x) internal pure returns (uint256) {
         unchecked {
-            uint256 y = x;
-            y -= (y >> 1) & 0x5555555555555555;
+            uint256 y = x - ((x >> 1) & 0x5555555555555555);
             y = (y & 0x3333333333333333) + ((y >> 2) & 0x3333333333333333);
             y = (y + (y >> 4)) & 0x0f0f0f0f0f0f0f0f;
             return ((y * 0x0101010101010101) >> 56) & 0xff;

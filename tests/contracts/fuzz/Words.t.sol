@@ -175,11 +175,12 @@ contract RosterWordTest is TestBase {
         assertEq(roster.changing(), field(word, 64, 64), "changing");
         assertEq(roster.memberships(), field(word, 128, 64), "memberships");
         assertEq(roster.number(), field(word, 192, 24), "number");
+        assertEq(roster.next(), field(word, 192, 24) + 1, "next");
         assertEq(roster.accepted(), field(word, 216, 24), "accepted");
     }
 
     function testFuzz_TakenAreTheSeatsThatAreActiveOrChanging(uint256 word) public pure {
-        uint64 taken = Roster.wrap(word).taken();
+        uint256 taken = Roster.wrap(word).taken();
         for (uint256 seat = 0; seat < 64; ++seat) {
             bool is_ = field(word, seat, 1) + field(word, 64 + seat, 1) != 0;
             assertTrue(((taken >> seat) & 1 == 1) == is_, "taken");
@@ -192,8 +193,10 @@ contract RosterWordTest is TestBase {
         word = without(without(word, seat, 1), 64 + seat, 1);
         if (field(word, 128, 64) == type(uint64).max) word -= MEMBERSHIP;
         Roster roster = Roster.wrap(word);
-        assertEq(Roster.unwrap(roster.withActive(seat)), word + 2 ** seat + MEMBERSHIP, "active");
-        assertEq(Roster.unwrap(roster.withArriving(seat)), word + 2 ** (64 + seat) + MEMBERSHIP, "arriving");
+        uint256 active = Roster.unwrap(roster.withJoiner(seat, false));
+        uint256 arriving = Roster.unwrap(roster.withJoiner(seat, true));
+        assertEq(active, word + 2 ** seat + MEMBERSHIP, "active");
+        assertEq(arriving, word + 2 ** (64 + seat) + MEMBERSHIP, "arriving");
     }
 
     function testFuzz_AnEndIsWrittenOnItsSeatAlone(uint256 word, uint256 seat) public pure {

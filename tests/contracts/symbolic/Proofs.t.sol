@@ -80,8 +80,8 @@ abstract contract Proofs is TestBase {
         vm.assume(word.proposer() < 64);
     }
 
-    function voters(Round word) internal pure returns (uint64) {
-        uint64 proposer = uint64(1) << word.proposer();
+    function voters(Round word) internal pure returns (uint256) {
+        uint256 proposer = 1 << word.proposer();
         return rulesToProveFor().countProposer ? word.electorate() : word.electorate() & ~proposer;
     }
 
@@ -110,7 +110,7 @@ abstract contract Proofs is TestBase {
         vm.assume(ask(caller, abi.encodeCall(IExperiment.castBallot, (7, digest, first))));
         assert(word.ballotAt(member.seat()) == Ballot.None);
         Round afterwards = roundAt(7);
-        assert(afterwards.voted() == word.voted() | (uint64(1) << member.seat()));
+        assert(afterwards.voted() == word.voted() | (1 << member.seat()));
         assert(afterwards.ballotAt(member.seat()) == Ballot(first));
         assert(!ask(caller, abi.encodeCall(IExperiment.castBallot, (7, other, second))));
     }
@@ -259,7 +259,7 @@ abstract contract Proofs is TestBase {
         putMember(caller, member);
         vm.assume(ask(caller, abi.encodeCall(IExperiment.join, (key))));
         Roster afterwards = Roster.wrap(uint256(vm.load(address(experiment), bytes32(ROSTER_SLOT))));
-        uint64 given = uint64(1) << memberAt(caller).seat();
+        uint256 given = 1 << memberAt(caller).seat();
         assert(roster.taken() & given == 0);
         assert(!word.isOpen() || word.electorate() & given == 0);
         assert(afterwards.active() == (word.isOpen() ? roster.active() : roster.active() | given));
