@@ -196,6 +196,15 @@ def test_features_may_be_in_csv_files(data_files: Files) -> None:
     assert not np.array_equal(load("covid", folder, seed=1).X_test, data.X_test)
 
 
+def test_two_of_a_class_are_enough(data_files: Files) -> None:
+    """One to train on and one to be tested on."""
+    folder = data_files("covid")
+    for name in ("covid", "normal", "pneumonia"):
+        savemat(folder / f"{name}.mat", {name: np.eye(2)})
+    data = load("covid", folder)
+    assert sorted(data.y_train.tolist()) == sorted(data.y_test.tolist()) == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("write", "complaint"),
     [
@@ -204,12 +213,13 @@ def test_features_may_be_in_csv_files(data_files: Files) -> None:
         (lambda path: path.write_bytes(b""), "cannot be read"),
         (lambda path: savemat(path, {"a": np.zeros((3, 12)), "b": np.ones((3, 12))}), "has 2 matrices"),
         (lambda path: savemat(path, {"a": "text"}), "has 0 matrices of numbers, not one"),
+        (lambda path: savemat(path, {"a": np.full((3, 12), "x", object)}), "has 0 matrices of numbers"),
         (lambda path: savemat(path, {"a": np.zeros((1, 12))}), r"shape \(1, 12\), with fewer than two rows"),
         (lambda path: savemat(path, {"a": np.full((4, 12), np.nan)}), "sample 0 holds what is no finite"),
         (lambda path: savemat(path, {"a": np.zeros((4, 11))}), r"has 11 features, but covid\.mat has 12"),
         (lambda path: path.unlink(), r"has neither normal\.mat nor normal\.csv"),
     ],
-    ids=["7.3", "cut", "empty", "two", "text", "one row", "nan", "width", "missing"],
+    ids=["7.3", "cut", "empty", "two", "text", "cells", "one row", "nan", "width", "missing"],
 )
 def test_a_matlab_file_that_is_none_is_named(
     write: Callable[[Path], object], complaint: str, data_files: Files
