@@ -47,10 +47,10 @@ class Door(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def open_to_the_network(node: Node) -> Iterator[str]:
-    """An embedded chain behind a URL."""
-    door = type("DoorOfThisNode", (Door,), {"node": node})
-    with http.server.HTTPServer(("127.0.0.1", 0), door) as server:
+def open_to_the_network(node: Node, door: type[Door] = Door) -> Iterator[str]:
+    """An embedded chain behind a URL, and a door that can be choosy."""
+    handler = type("DoorOfThisNode", (door,), {"node": node})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

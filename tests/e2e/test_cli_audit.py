@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -19,7 +21,8 @@ from colearn_chain.audit import HistoryFile
 from colearn_chain.chain import embedded_chain
 from colearn_chain.chain.cards import make_card
 from colearn_chain.rounds import Ballot
-from colearn_chain.testing.doors import open_to_the_network
+from colearn_chain.testing.cards import card_for
+from colearn_chain.testing.doors import Door, open_to_the_network
 from colearn_chain.testing.experiments import ACCOUNTS, World, new_world
 from colearn_chain.types import Digest, RoundNumber
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 COMMAND = str(Path(sys.executable).with_name("colearn-chain"))
 ADDRESSES = [account.address for account in ACCOUNTS]
 DIGEST = Digest(bytes([9]) * 32)
+CHAIN_ID = 131277322940537
+"""eth-tester's."""
+
 NOBODY_THERE = "http://127.0.0.1:1"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -94,6 +100,22 @@ def test_an_honest_experiment_is_complete_and_right(card: str, url: str) -> None
     assert (ran.stderr, ran.returncode) == ("", AuditExit.RIGHT)
     assert "2 rounds closed: 1 accepted, 0 rejected, 1 skipped" in ran.stdout
     assert ran.stdout.strip().splitlines()[-1].startswith("Complete and right")
+
+
+def test_who_did_what_is_a_picture_in_letters(card: str, url: str, world: World) -> None:
+    """A line for each learner, a column for each round, and below them what was accepted."""
+    lines = [line.split() for line in audit(card, "--rpc", url).stdout.splitlines()]
+    short = [f"{address[:6]}…{address[-4:]}" for address in world.addresses[1:4]]
+    assert [line[1] for line in lines if line and line[0] in short] == ["P·", "Ap", "A·"]
+    assert ["accepted", "✓·"] in lines
+
+
+def test_the_block_of_the_audit_is_said(card: str, url: str, world: World) -> None:
+    """Its number, its time in UTC and why this one, for people and for programs."""
+    head = world.chain.node.block_number()
+    assert f"as of block {head} of " in " ".join(audit(card, "--rpc", url).stdout.split())
+    block = json.loads(audit(card, "--rpc", url, "--json").stdout)["block"]
+    assert (block["number"], block["time"][-4:]) == (head, " UTC")
 
 
 def test_the_json_report_is_one_document(card: str, url: str, world: World) -> None:
@@ -181,6 +203,151 @@ def test_a_file_that_is_no_card(url: str, tmp_path: Path, text: str) -> None:
     assert "nowhere.json cannot be read" in missing.stderr
 
 
+def test_a_card_of_unknown_code(url: str, world: World, tmp_path: Path) -> None:
+    """A finding like any other: there is a document, a report and exit code 1."""
+    (tmp_path / "card.json").write_bytes(card_for(world.rules, DIGEST).to_bytes())
+    page = tmp_path / "report.html"
+    result = audit(str(tmp_path / "card.json"), "--rpc", url, "--json", "--report", str(page))
+    assert result.exit_code == AuditExit.WRONG
+    assert "no release of this project" in findings(result, "wrong")[0]
+    assert "no release of this project" in page.read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------ configuration
+
+
+class Guarded(Door):
+    """A node that answers only whom it knows."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the base class's name
+        """Answer, or refuse."""
+        if self.headers["Authorization"] != "Bearer open-sesame":
+            self.send_error(401)
+            return
+        super().do_POST()
+
+
+def configuration(path: Path, url: str, *lines: str) -> str:
+    """A configuration file for the embedded chain."""
+    text = ["[network]", f"chain_id = {CHAIN_ID}", f'rpc = ["{url}"]', *lines]
+    path.write_text("\n".join(text), encoding="utf-8")
+    return str(path)
+
+
+def test_a_configuration_names_the_nodes(card: str, world: World, tmp_path: Path) -> None:
+    """With what they ask for: without the token nobody is let in."""
+    (tmp_path / "token").write_text("open-sesame", encoding="utf-8")
+    with open_to_the_network(world.chain.node, Guarded) as guarded:
+        config = configuration(tmp_path / "c.toml", guarded, 'bearer_token = "${file:token}"')
+        assert audit(card, "--config", config).exit_code == AuditExit.RIGHT
+        refused = audit(card, "--rpc", guarded, "--json")
+    assert refused.exit_code == AuditExit.INCOMPLETE
+    assert "did not answer" in findings(refused, "unchecked")[0]
+
+
+def test_a_configuration_says_when_a_block_counts(card: str, url: str, world: World, tmp_path: Path) -> None:
+    """With two confirmations the last two blocks, and the round that they closed, are not there yet."""
+    config = configuration(tmp_path / "c.toml", url, "confirmations = 2")
+    result = audit(card, "--config", config, "--json")
+    document = json.loads(result.stdout)
+    assert document["block"]["number"] == world.chain.node.block_number() - 2
+    assert (document["rounds_closed"], result.exit_code) == (1, AuditExit.RIGHT)
+
+
+def test_a_configuration_of_another_chain(card: str, tmp_path: Path) -> None:
+    """One sentence, before any node is asked."""
+    config = configuration(tmp_path / "c.toml", NOBODY_THERE)
+    text = Path(config).read_text(encoding="utf-8").replace(str(CHAIN_ID), "1337")
+    Path(config).write_text(text, encoding="utf-8")
+    result = audit(card, "--config", config)
+    assert result.exit_code == AuditExit.WRONG
+    assert f"the card is of an experiment on chain {CHAIN_ID}" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+# ------------------------------------------------------------------------------------------ the report
+
+
+def test_the_report_is_a_page_of_the_same_audit(card: str, url: str, world: World, tmp_path: Path) -> None:
+    """Verdict, hash, names, and the command that repeats it; what it writes is not part of that."""
+    names, page = tmp_path / "names.json", tmp_path / "report.html"
+    names.write_text(json.dumps({world.addresses[1]: "Clinic <b>A</b>"}), encoding="utf-8")
+    options = ("--rpc", url, "--names", str(names))
+    result = audit(card, *options, "--report", str(page))
+    assert (result.exit_code, result.stderr) == (AuditExit.RIGHT, "")
+    text = page.read_text(encoding="utf-8")
+    assert "Complete and right" in text
+    assert "Clinic &lt;b&gt;A&lt;/b&gt;" in text
+    assert "0x" + world.contract.history_hash().hex() in text
+    assert f"colearn-chain audit {card} {' '.join(options)}<" in text
+
+
+def test_a_report_tells_no_secrets(card: str, world: World, tmp_path: Path) -> None:
+    """A user, a password and a key in a node's address are on no page and on no terminal."""
+    page = tmp_path / "report.html"
+    with open_to_the_network(world.chain.node) as plain:
+        secret = plain.replace("http://", "http://auditor:hush@") + "/v3/hush-key"
+        result = audit(card, "--rpc", secret, "--report", str(page))
+    assert result.exit_code == AuditExit.RIGHT
+    assert "hush" not in result.stdout + page.read_text(encoding="utf-8")
+
+
+def test_an_audit_without_an_answer_has_a_report_too(card: str, tmp_path: Path) -> None:
+    """Whoever asked for it learns why there is nothing to see."""
+    page = tmp_path / "report.html"
+    assert audit(card, "--rpc", NOBODY_THERE, "--report", str(page)).exit_code == AuditExit.INCOMPLETE
+    assert "did not answer" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", ["--report", "--export", "--picture"])
+def test_nothing_is_overwritten(card: str, tmp_path: Path, option: str) -> None:
+    """Least of all the card; it is said before any node is asked."""
+    before = Path(card).read_bytes()
+    result = audit(card, "--rpc", NOBODY_THERE, option, card)
+    assert (result.exit_code, result.stdout) == (AuditExit.WRONG, "")
+    assert "exists already" in result.stderr
+    assert Path(card).read_bytes() == before
+    nowhere = audit(card, "--rpc", NOBODY_THERE, option, str(tmp_path / "nowhere" / "x.html"))
+    assert "no folder" in nowhere.stderr
+
+
+def test_two_files_cannot_be_one(card: str, tmp_path: Path) -> None:
+    """The second would fail when the first is written already."""
+    one = str(tmp_path / "one.html")
+    result = audit(card, "--rpc", NOBODY_THERE, "--report", one, "--export", one)
+    assert "a file of their own" in result.stderr
+
+
+# ------------------------------------------------------------------------------------------ how far it is
+
+
+def seen_on_a_terminal(*arguments: str) -> str:
+    """What the command writes to a terminal that is its standard error."""
+    reader, writer = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [COMMAND, "audit", *arguments], stdout=subprocess.DEVNULL, stderr=writer, env=environment
+    ):
+        os.close(writer)
+        chunks = []
+        try:
+            while chunk := os.read(reader, 4096):
+                chunks.append(chunk)
+        except OSError:  # how Linux says that nobody writes any more
+            pass
+    os.close(reader)
+    return b"".join(chunks).decode()
+
+
+def test_who_waits_at_a_terminal_sees_how_far_it_is(card: str, url: str) -> None:
+    """On standard error, and not with --json; a pipe gets nothing, as the first test of this file holds."""
+    shown = seen_on_a_terminal(card, "--rpc", url)
+    assert "reading rounds from" in shown
+    assert "reading the log of" in shown
+    assert "5/5" in shown or "6/6" in shown
+    assert seen_on_a_terminal(card, "--rpc", url, "--json") == ""
+
+
 def test_an_export_is_checked_with_no_node_at_all(card: str, url: str, world: World, tmp_path: Path) -> None:
     """A file and a hash: right by the true one, wrong by another, incomplete by none."""
     file = tmp_path / "history.json"
@@ -233,6 +400,8 @@ def test_the_picture_is_drawn(card: str, url: str, tmp_path: Path) -> None:
     [
         ([], "one of them"),
         (["--rpc", NOBODY_THERE, "--from", "x.json"], "one of them"),
+        (["--rpc", NOBODY_THERE, "--config", "x.toml"], "one of them"),
+        (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--rpc", "not a url"], "http"),
         (["--from", "nowhere.json"], "nowhere.json cannot be read"),
         (["--rpc", NOBODY_THERE, "--against-hash", "0x12"], "no history hash"),
