@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents.factories import load_factory
+from colearn_agents.config_tables import LearnerTable
+from colearn_agents.factories import load_factory, own_learner
 from colearn_chain.artefacts import LearnerContext
 from colearn_chain.errors import ConfigError, LearnerError
 from colearn_chain.ml_interface import MachineLearningInterface
@@ -164,3 +165,27 @@ def test_a_typed_error_of_a_factory_is_passed_on(module: Callable[[str], str]) -
     )
     with pytest.raises(ConfigError, match=r"^alpha is 0$"):
         load_factory(module(text) + ":learner")(CONTEXT)
+
+
+def made(module: Callable[[str], str], shared: dict[str, Any], own: dict[str, Any]) -> LearnerContext:
+    """What a party's factory is told, by an experiment and by the party."""
+    name = module(LEARNER)
+    table = LearnerTable(factory=f"{name}:Idle", index=2, count=4, seed=9, arguments=own)
+    context: LearnerContext = own_learner(table, shared).context  # type: ignore[attr-defined]
+    return context
+
+
+def test_a_partys_learner_gets_what_the_experiment_and_the_party_say(module: Callable[[str], str]) -> None:
+    """The experiment's arguments with the party's added; what a factory does to them stays with it."""
+    shared = {"epochs": 2, "layers": [64]}
+    context = made(module, shared, {"data": "x", "epochs": 2})
+    assert (context.index, context.count, context.seed, context.spec) == (2, 4, 9, None)
+    assert context.arguments == {"epochs": 2, "layers": [64], "data": "x"}
+    context.arguments["layers"].append(10)
+    assert shared["layers"] == [64]
+
+
+def test_a_party_cannot_change_what_all_agreed_on(module: Callable[[str], str]) -> None:
+    """Both values are named."""
+    with pytest.raises(ConfigError, match=r"argument epochs to 2 for everybody, and .* here sets it to 3"):
+        made(module, {"epochs": 2}, {"epochs": 3})
