@@ -170,9 +170,15 @@ def _python(parameter: AbiEntry, value: Any) -> Any:
     if kind == "tuple":
         return tuple(_python(field, each) for field, each in zip(parameter["components"], value, strict=True))
     if kind == "address":
-        return to_checksum_address(value)
+        return _checksummed(value)
     enum = _enum(parameter)
     return enum(value) if enum else value
+
+
+@functools.lru_cache(maxsize=1024)
+def _checksummed(address: str) -> str:
+    """The same addresses come again and again in logs and lists, and each checksum is a hash."""
+    return to_checksum_address(address)
 
 
 def _enum(parameter: AbiEntry) -> type[IntEnum] | None:
