@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +90,17 @@ def test_who_has_no_files_is_told_where_they_are(name: str, tmp_path: Path) -> N
         with pytest.raises(ConfigError, match=r"(?s)https://|never published") as caught:
             load(name, folder)
         assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "package"), [("xray", "PIL"), ("covid", "scipy.io")])
+def test_a_package_that_is_missing_names_its_extra(
+    name: str, package: str, data_files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures and MATLAB files need more than the core has."""
+    folder = data_files(name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"pip install 'colearn-chain\[plot,sklearn\]' brings it"):
+        load(name, folder)
 
 
 def test_a_set_that_is_none_is_refused(tmp_path: Path) -> None:

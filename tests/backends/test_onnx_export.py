@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +172,14 @@ def test_a_sample_that_is_none_is_refused(sample: Any) -> None:
     """Rows of numbers, and one at least."""
     with pytest.raises(ConfigError, match="the sample is no array of inputs"):
         onnx_bytes(trained(SGDRegressor(), PLANE), sample)
+
+
+@pytest.mark.parametrize("package", ["skl2onnx", "onnx", "onnxruntime"])
+def test_a_package_that_is_missing_names_its_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of the three it is."""
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"{package}.*pip install 'colearn-chain\[onnx\]' brings it"):
+        onnx_bytes(trained(SGDRegressor(), PLANE), ROWS)
 
 
 def test_pickle_is_no_format() -> None:

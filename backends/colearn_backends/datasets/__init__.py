@@ -51,14 +51,18 @@ def load(name: str, data: Path | str, *, seed: int = 0) -> Dataset:
 
     Raises:
         ConfigError: there is no such set, its files are missing (the message says where to get them), or a
-            file is not what it has to be (the message names it and says what is wrong).
+            file is not what it has to be (the message names it and says what is wrong), or an extra is
+            missing.
     """
     if name not in _SETS:
         raise ConfigError(f"there is no data set {name!r}, only {', '.join(NAMES)}")
     read, where, stand_in = _SETS[name]
-    if str(data) == SYNTHETIC:
-        return stand_in(seed)
     folder = Path(data).expanduser()
-    if not folder.is_dir():
-        raise ConfigError(f"there is no folder {folder}. {where}")
-    return read(folder, seed)
+    try:
+        if str(data) == SYNTHETIC:
+            return stand_in(seed)
+        if folder.is_dir():
+            return read(folder, seed)
+    except ImportError as error:
+        raise ConfigError(f"{error}: pip install 'colearn-chain[plot,sklearn]' brings it") from error
+    raise ConfigError(f"there is no folder {folder}. {where}")

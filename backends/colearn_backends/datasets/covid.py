@@ -63,7 +63,7 @@ def _find(folder: Path, name: str) -> Path:
 def _read_table(path: Path) -> Array:
     try:
         table = _read_mat(path) if path.suffix == ".mat" else np.loadtxt(path, delimiter=",", ndmin=2)
-    except ConfigError:
+    except (ConfigError, ImportError):
         raise
     except Exception as error:  # scipy raises whatever it stumbles over
         raise broken(path, f"cannot be read: {shown(error)}") from error

@@ -89,10 +89,8 @@ def _read_part(part: Path, classes: tuple[str, ...]) -> tuple[Array, Array]:
 
 def _read_picture(path: Path) -> Array:
     """One picture in grey, scaled, as bytes [64, 64]."""
-    try:
-        from PIL import Image  # noqa: PLC0415 - in an extra
-    except ImportError as error:
-        raise ConfigError(f"{error}: pip install 'colearn-chain[plot]' brings it") from error
+    from PIL import Image  # noqa: PLC0415 - in an extra
+
     if path.suffix.lower() not in _SUFFIXES:
         raise broken(path, "is no PNG or JPEG file by its name")
     try:
