@@ -244,8 +244,15 @@ def test_noise_is_normal() -> None:
     assert abs(stats.kurtosis(noise)) < 4 * math.sqrt(24) * error
     assert stats.kstest(noise, "norm").pvalue > 0.01
     assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 4 * error
-    half = noise.size // 2
-    assert abs(np.corrcoef(noise[:half], noise[half : 2 * half])[0, 1]) < 6 * error
+
+
+def test_no_value_of_the_noise_tells_of_another() -> None:
+    """Values are made in pairs from one radius; neither they nor their squares correlate; none is twice."""
+    noise = NoiseSource(KEY).gaussian((1 << 16,), 1.0, np.float64)
+    assert np.unique(np.abs(noise)).size == noise.size
+    first, second = noise.reshape(2, -1)
+    for one, other in ((first, second), (first**2, second**2)):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / math.sqrt(first.size)
 
 
 def test_noise_has_the_shape_and_type_that_was_asked_for() -> None:
