@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -76,6 +79,24 @@ def test_a_batch_normalization_that_has_learned_is_exported_with_it() -> None:
         for content in (before, after)
     ]
     assert np.abs(results[0] - results[1]).max() > 1e-3
+
+
+def test_keras_on_another_backend_is_refused() -> None:
+    """Of its backends only TensorFlow has a way to ONNX here; a process has one backend from its start."""
+    script = (
+        "import keras, numpy as np\n"
+        "from colearn_backends.onnx_export import onnx_bytes\n"
+        "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])\n"
+        "onnx_bytes(model, np.zeros((2, 4)))"
+    )
+    done = subprocess.run(  # noqa: S603 - this interpreter, our own script
+        [sys.executable, "-c", script],
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ConfigError: Sequential cannot be exported to ONNX: Keras on torch is not known" in done.stderr
 
 
 def test_a_learner_gives_its_current_model_as_onnx() -> None:

@@ -134,6 +134,14 @@ def test_steps_without_anything_to_fit_need_no_fitting() -> None:
     assert adopt(reader) == 1.0
 
 
+class NoEstimator:
+    """Transforms, and is nothing that could be fitted."""
+
+    def transform(self, features: Any) -> Any:
+        """Leave everything as it is."""
+        return features
+
+
 class NoTransformer(BaseEstimator):  # type: ignore[misc]
     """Stands in a pipeline and does nothing."""
 
@@ -149,9 +157,10 @@ class NoTransformer(BaseEstimator):  # type: ignore[misc]
         ([("rows", make_pipeline(StandardScaler(), Normalizer()))], r"'standardscaler' .* not fitted"),
         ([("columns", ColumnTransformer([("a", StandardScaler(), [0])]))], "'columns' .* not fitted"),
         ([("ok", Normalizer()), ("mlp", NoTransformer())], "'mlp' .* cannot transform"),
+        ([("own", NoEstimator())], "'own' .* is no estimator"),
         ([("odd", FunctionTransformer(lambda rows: rows[:-1]))], "train data cannot be used"),
     ],
-    ids=["unfitted", "nested", "columns", "no transformer", "drops rows"],
+    ids=["unfitted", "nested", "columns", "no transformer", "no estimator", "drops rows"],
 )
 def test_a_step_that_would_learn_from_private_data_is_refused(steps: list[Any], complaint: str) -> None:
     """The error names the step and says what to do; a pipeline in a pipeline hides none."""

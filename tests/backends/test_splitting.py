@@ -192,6 +192,12 @@ def test_a_split_follows_from_its_seed() -> None:
         assert not np.array_equal(first[0], other[0])
 
 
+def test_rows_need_labels() -> None:
+    """One number is no column of labels."""
+    with pytest.raises(ConfigError, match="3 is not one label for each sample"):
+        split_rows(3, 2, seed=0)
+
+
 def test_a_smaller_alpha_makes_split_data_less_equal() -> None:
     """At 0.1 most learners have mostly one class, at 1000 all have all alike."""
     shares = []
