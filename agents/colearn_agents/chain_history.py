@@ -10,7 +10,7 @@ from colearn_chain.chain.node import NOBODY
 from colearn_chain.rounds import Ballot, ClosedRound, History, Phase, Round, fold, seats_of
 from colearn_chain.rounds.lifecycle import voters_of
 from colearn_chain.storage import cid_of
-from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber
+from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber, unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colearn_chain.chain.contract import ExperimentContract
     from colearn_chain.chain.node import BlockIdentifier
     from colearn_chain.rounds import Membership
-    from colearn_chain.types import Timestamp
+    from colearn_chain.types import Progress, Timestamp
 
 FORMAT = "colearn-chain/history"
 VERSION = 1
@@ -59,8 +59,15 @@ class CheckedHistory:
         return experiment_id(self.history.chain_id, self.history.address)
 
 
-def read_history(contract: ExperimentContract, *, block: BlockIdentifier = "latest") -> CheckedHistory:
+def read_history(
+    contract: ExperimentContract, *, block: BlockIdentifier = "latest", progress: Progress = unwatched
+) -> CheckedHistory:
     """Read everything that the contract remembers, and check it.
+
+    Args:
+        contract: the experiment.
+        block: as of which block.
+        progress: told how many rounds and memberships have been read.
 
     Raises:
         ChainError: the node did not answer, or not with sense.
@@ -69,7 +76,7 @@ def read_history(contract: ExperimentContract, *, block: BlockIdentifier = "late
     seen = contract.snapshot(NOBODY, block=block)
     at = seen.block_number
     is_open = seen.phase in {Phase.PROPOSING, Phase.VOTING}
-    history = contract.history(block=at)
+    history = contract.history(block=at, progress=progress)
     return CheckedHistory(
         history=history,
         closed=fold(history),

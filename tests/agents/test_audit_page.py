@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from colearn_agents.audit_page import audit_page
 from colearn_agents.audit_page.markup import Html, element, text
+from colearn_agents.audit_page.page import MOST_FINDINGS
 from colearn_agents.audit_page.picture import MOST_CELLS, MOST_COLUMNS, width_of
 from colearn_agents.audit_page.tables import MOST_ROWS
 from colearn_agents.names import Names
@@ -370,3 +371,11 @@ def test_a_history_that_could_not_be_had() -> None:
     assert "nobody answers" in shown
     assert "What happened" not in shown
     assert "The rules" in shown
+
+
+def test_findings_without_end_are_cut() -> None:
+    """A hostile node can make any number of them; how many more there are is said."""
+    many = tuple(wrong(f"round {number}", "too long") for number in range(MOST_FINDINGS + 7))
+    shown = Read(page_of(report=replace(REPORT, findings=many)))
+    assert shown.text.count("too long") == MOST_FINDINGS
+    assert "and 7 more" in shown.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -128,9 +128,9 @@ class LyingNode:
     def __getattr__(self, name: str) -> object:
         return getattr(self._contract, name)
 
-    def history(self, *, block: int) -> History:
+    def history(self, **options: Any) -> History:
         """The history, with what was proposed in round 1 replaced."""
-        told = self._contract.history(block=block)
+        told = self._contract.history(**options)
         return replace(told, rounds=(replace(told.rounds[0], digest=SPEC),))
 
 

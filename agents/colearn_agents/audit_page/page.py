@@ -28,6 +28,9 @@ _STYLE = "style.css"
 
 _NAMELESS = Names({})
 
+MOST_FINDINGS = 500
+"""Of one kind; somebody could make any number of them."""
+
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Content Security Policy, level 3: even what should ever slip through runs nothing and loads nothing."""
 
@@ -188,10 +191,13 @@ def _group(report: Report, kind: Kind, group: _Group) -> Html | None:
     found = report.of_kind(kind)
     if not found and not group.nothing:
         return None
-    items = (
+    shown = found[:MOST_FINDINGS]
+    items = [
         element("li", element("span", each.subject, class_="subject"), element("p", each.text))
-        for each in found
-    )
+        for each in shown
+    ]
+    if len(found) > len(shown):
+        items.append(element("li", element("span"), element("p", f"and {len(found) - len(shown):,} more")))
     return element(
         "div",
         element("h3", _icon(kind), group.heading, element("span", len(found), class_="count")),

@@ -32,6 +32,9 @@ _STYLES = {Kind.WRONG: "bold red", Kind.UNCHECKED: "yellow", Kind.CHECKED: "gree
 _LONGEST = 1000
 """Characters of a finding in the table; what strangers wrote can be in it, and the JSON has all of it."""
 
+_MOST = 100
+"""Findings of one kind in the table; somebody could make any number of them."""
+
 _LETTERS = {
     VoteMark.PROPOSED: ("P", "bold blue"),
     VoteMark.PASSED: ("p", "blue"),
@@ -94,9 +97,11 @@ def _findings(report: Report) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for kind in Kind:
-        for finding in report.of_kind(kind):
-            sign = Text(f"{_SIGNS[kind]} {kind.value}", style=_STYLES[kind])
+        found, sign = report.of_kind(kind), Text(f"{_SIGNS[kind]} {kind.value}", style=_STYLES[kind])
+        for finding in found[:_MOST]:
             table.add_row(sign, finding.subject, Text(shown(finding.text, _LONGEST)))
+        if len(found) > _MOST:
+            table.add_row(sign, "", f"and {len(found) - _MOST:,} more, all of which --json has")
     return table
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from colearn_agents.addresses import checked_address
 from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
 from colearn_agents.cli.output import console
+from colearn_agents.cli.progress import watched
 from colearn_agents.live import ballots_heading, ballots_text, legend, outcome_text
 from colearn_chain.rounds import Closing
 from colearn_chain.storage import cid_of
@@ -38,10 +39,10 @@ def connect(url: str, address: str) -> ExperimentContract:
         ConfigError: the URL or the address is none.
         ChainError: the node does not answer.
     """
+    from colearn_chain.chain import networks  # noqa: PLC0415 - late: it needs web3
     from colearn_chain.chain.contract import ExperimentContract  # noqa: PLC0415 - likewise
-    from colearn_chain.chain.node import Node  # noqa: PLC0415 - likewise
 
-    return ExperimentContract(Node.connect(url), checked_address(address))
+    return ExperimentContract(networks.connect(url), checked_address(address))
 
 
 def show_history(contract: ExperimentContract, *, as_json: bool) -> None:
@@ -52,7 +53,8 @@ def show_history(contract: ExperimentContract, *, as_json: bool) -> None:
         ConfigError: there is no experiment at the address.
         InvalidHistory: what it answers is not what the history hash commits to.
     """
-    checked = read_history(contract)
+    with watched(silent=as_json) as watch:
+        checked = read_history(contract, progress=watch("reading rounds"))
     out = console()
     if as_json:
         out.out(json.dumps(history_document(checked), indent=2))
