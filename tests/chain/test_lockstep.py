@@ -300,6 +300,13 @@ class Lockstep(RuleBasedStateMachine):
             seats = [m.seat for m in self.model.memberships() if m.covers(number)]
             assert sorted(seats) == list(seats_of(opened.electorate))
 
+    @invariant()
+    def a_seat_has_one_announced_change_at_most(self) -> None:
+        """Who arrives is not in the next round and who departs is, so that one bit a seat says both."""
+        roster = self.model.snapshot(ORGANIZER, self.now)
+        assert roster.arriving & roster.active == 0
+        assert roster.departing & ~roster.active == 0
+
     def teardown(self) -> None:
         """At the end every view is compared, and the history folded; till then its hash stands for it."""
         if not hasattr(self, "model"):
