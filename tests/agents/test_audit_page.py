@@ -89,7 +89,7 @@ REPORT = audit(EVIDENCE)
 
 
 def page_of(
-    evidence: Evidence = EVIDENCE, report: Report | None = None, names: Names | None = None, command: str = ""
+    evidence: Evidence = EVIDENCE, report: Report | None = None, names: Names | None = None, *command: str
 ) -> str:
     """The page of an audit."""
     found = audit(evidence) if report is None else report
@@ -161,7 +161,9 @@ def test_the_page_is_well_formed_and_stands_alone() -> None:
 
 def test_what_an_auditor_has_to_know_stands_on_the_page() -> None:
     """Experiment, verdict, what accepted means, source, block, hash, rules, times, command."""
-    shown = Read(page_of(command="colearn-chain audit card.json --rpc https://node.example")).text
+    shown = Read(
+        page_of(EVIDENCE, None, None, "colearn-chain audit card.json", "--rpc https://node.example")
+    ).text
     history = EVIDENCE.history
     assert history is not None
     for said in (
@@ -174,7 +176,7 @@ def test_what_an_auditor_has_to_know_stands_on_the_page() -> None:
         "0x" + history.history_hash.hex(),
         DEPLOYMENT.transaction_hash,
         "1 hour to propose, then 30 minutes to vote",
-        "colearn-chain audit card.json --rpc https://node.example",
+        "colearn-chain audit card.json \\\n  --rpc https://node.example",
         "Made on 2026-09-21 14:13:20 UTC by colearn-chain 1.2.3",
         *LEARNERS,
     ):
@@ -197,8 +199,10 @@ def test_findings_stand_under_their_kind(finding: Any, verdict: Outcome, heading
     assert heading in shown
     assert f'class="verdict {verdict.value}"' in page
     assert shown.index("it took too long") < shown.index("Checked, and holds")
+    assert "Everything that was asked for was checked." not in shown
     for kind in Kind:
         assert f"{len(report.of_kind(kind))} " in shown
+    assert ("Nothing wrong was found." in shown) is (verdict is Outcome.INCOMPLETE)
 
 
 def test_each_round_is_a_column_and_a_row() -> None:

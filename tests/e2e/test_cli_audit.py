@@ -279,7 +279,7 @@ def test_the_report_is_a_page_of_the_same_audit(card: str, url: str, world: Worl
     assert "Complete and right" in text
     assert "Clinic &lt;b&gt;A&lt;/b&gt;" in text
     assert "0x" + world.contract.history_hash().hex() in text
-    assert f"colearn-chain audit {card} {' '.join(options)}<" in text
+    assert f"colearn-chain audit {card} \\\n  --rpc {url} \\\n  --names {names}<" in text
 
 
 def test_a_report_tells_no_secrets(card: str, world: World, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from colearn_chain.rounds import Status
 from colearn_chain.storage import cid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from colearn_chain.artefacts import Deployment
     from colearn_chain.audit import Evidence, Report
@@ -48,7 +48,7 @@ _GROUPS = {
     Kind.UNCHECKED: _Group(
         "Could not be checked", "not checked", "Everything that was asked for was checked."
     ),
-    Kind.CHECKED: _Group("Checked, and holds", "checked", "Nothing could be checked."),
+    Kind.CHECKED: _Group("Checked, and holds", "checked", ""),
     Kind.NOTED: _Group("Worth knowing, and no breach", "worth knowing", ""),
 }
 
@@ -62,7 +62,7 @@ _VERDICT_SIGNS = {Outcome.RIGHT: Kind.CHECKED, Outcome.WRONG: Kind.WRONG, Outcom
 
 
 def audit_page(
-    evidence: Evidence, report: Report, names: Names, *, command: str, made_at: int, version: str
+    evidence: Evidence, report: Report, names: Names, *, command: Sequence[str], made_at: int, version: str
 ) -> str:
     """Write the page of an audit.
 
@@ -70,7 +70,7 @@ def audit_page(
         evidence: what the audit went by.
         report: what it found.
         names: what to call addresses.
-        command: what repeats the audit.
+        command: what repeats the audit, in parts that stand in a line each.
         made_at: when, in seconds since 1970.
         version: of the program.
 
@@ -95,7 +95,7 @@ def audit_page(
         *_what_happened(report, names),
         _findings(report),
         *_in_detail(evidence, report, names),
-        _provenance(evidence, report, names),
+        *_provenance(evidence, report, names),
         *_rules(report, made_at),
         _repeat(command, made_at, version),
     )
@@ -189,7 +189,7 @@ def _findings(report: Report) -> Html:
 
 def _group(report: Report, kind: Kind, group: _Group) -> Html | None:
     found = report.of_kind(kind)
-    if not found and not group.nothing:
+    if not found and not (group.nothing and (kind is Kind.WRONG or report.outcome is Outcome.RIGHT)):
         return None
     shown = found[:MOST_FINDINGS]
     items = [
@@ -206,10 +206,10 @@ def _group(report: Report, kind: Kind, group: _Group) -> Html | None:
     )
 
 
-def _provenance(evidence: Evidence, report: Report, names: Names) -> Html:
+def _provenance(evidence: Evidence, report: Report, names: Names) -> Iterator[Html]:
     """What the audit rests on."""
-    facts = dict(_facts(evidence, report.deployment, names)) if report.deployment else {}
-    return _section("What it rests on", _listed(facts.items()))
+    if report.deployment is not None:
+        yield _section("What it rests on", _listed(_facts(evidence, report.deployment, names)))
 
 
 def _facts(evidence: Evidence, deployment: Deployment, names: Names) -> Iterator[tuple[str, object]]:
@@ -252,11 +252,12 @@ def _rules(report: Report, made_at: int) -> Iterator[Html]:
         yield _section("The rules", _listed(rules_in_words(report.deployment.rules, made_at)))
 
 
-def _repeat(command: str, made_at: int, version: str) -> Html:
+def _repeat(command: Sequence[str], made_at: int, version: str) -> Html:
+    lines = [part for line in command for part in (Html(" \\\n  "), line)][1:]
     made = f"Made on {moment(made_at)} by colearn-chain {version}. This page needs no network and no script."
     return _section(
         "To repeat it",
         element("p", "Whoever doubts this page asks the chain. The same checks are made by:"),
-        element("pre", element("code", command)),
+        element("pre", element("code", *lines)),
         element("p", made, class_="quiet"),
     )

@@ -92,11 +92,11 @@ class Request:
         if len({path.absolute() for path in written}) < len(written):
             raise ConfigError("the export, the report and the picture each need a file of their own")
 
-    def command(self) -> str:
-        """The command that repeats the audit, without what it writes; of nodes' URLs, what is no secret."""
+    def command(self) -> list[str]:
+        """What repeats the audit, option by option, without what it writes; of URLs, what is no secret."""
         from colearn_chain.chain.urls import masked  # noqa: PLC0415 - late: it needs web3
 
-        pairs = [
+        options = [
             *(("--rpc", masked(url)) for url in self.rpc),
             ("--config", self.config),
             ("--from", self.file),
@@ -104,8 +104,8 @@ class Request:
             ("--artefacts", self.artefacts),
             ("--names", self.names),
         ]
-        options = [str(word) for option, value in pairs if value is not None for word in (option, value)]
-        return shlex.join(["colearn-chain", "audit", str(self.card), *options])
+        given = (shlex.join([option, str(value)]) for option, value in options if value is not None)
+        return [shlex.join(["colearn-chain", "audit", str(self.card)]), *given]
 
 
 def run_audit(request: Request) -> AuditExit:
