@@ -6,6 +6,7 @@
   pipeline with fixed steps (extra ``sklearn``).
 * ``digits``: scikit-learn's handwritten digits as a learner factory, ``colearn_backends.digits:learner``.
 * ``torch``: any PyTorch module, with differential privacy if asked to (extra ``torch``).
+* ``keras``: any compiled Keras 3 model on TensorFlow, likewise (extra ``keras``).
 * ``privacy``: the budget, the ledger and the noise of private learners, the same for all frameworks.
 * ``onnx_export``: models of scikit-learn, PyTorch and Keras as ONNX files (extra ``onnx``).
 * ``datasets``: the examples' data sets, read from their real files, and what stands in for them.

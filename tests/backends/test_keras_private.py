@@ -198,6 +198,22 @@ def test_a_large_sample_in_parts_is_the_same_sum() -> None:
         assert np.allclose(one, other, rtol=0, atol=1e-6)
 
 
+def test_averaged_weights_are_what_is_proposed() -> None:
+    """With an average that never moves, two steps end where the first one did, as they do in ``fit``."""
+    still = {"use_ema": True, "ema_momentum": 1.0}
+    once, twice = (
+        make(
+            network(keras.optimizers.SGD(1.0, **still)),
+            train_loader=pipeline(batch=60),
+            diff_priv_config=config(noise_multiplier=0.01, target_epsilon=1e9),
+            model_fit_kwargs={"epochs": epochs},
+        )
+        for epochs in (1, 2)
+    )
+    first, second = (learner.mli_propose_weights().weights for learner in (once, twice))
+    assert max(np.abs(first[name] - second[name]).max() for name in first) < 0.01
+
+
 def test_samples_of_any_size_share_one_trace_and_an_empty_one_is_zero() -> None:
     """Python code of a layer runs while a step is traced, and never after."""
     traces = []
