@@ -123,6 +123,11 @@ def test_invitations_say_from_when_they_are_good(experiment: Experiment) -> None
             ["The invitation is gone at once.", "The membership ends at once."],
         ),
         (playing().resign(call(BOB)), BOB, ["The invitation is gone at once."]),
+        (
+            playing().remove(call(ORGANIZER), BOB).invite(call(ORGANIZER), [BOB]),
+            BOB,
+            ["The invitation is gone at once."],
+        ),
     ],
 )
 def test_removing_ends_when_it_is_said(experiment: Experiment, learner: Address, effects: list[str]) -> None:

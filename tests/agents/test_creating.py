@@ -13,7 +13,7 @@ from colearn_agents.pending import PendingDeployment
 from colearn_agents.rules_file import EXAMPLE, read_rules
 from colearn_chain.artefacts import Card
 from colearn_chain.chain import Patience
-from colearn_chain.errors import ChainError, StorageError, TransactionFailed
+from colearn_chain.errors import ChainError, InvalidArtefact, StorageError, TransactionFailed
 from colearn_chain.storage import ArtefactStore
 from colearn_chain.testing.chain import Fault
 from colearn_chain.testing.experiments import ACCOUNTS, Wire, new_wire
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ARRAYS = {"vector": np.array([0.5, 1.5])}
 SEND, RECEIPT, ESTIMATE = "eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_estimateGas"
+COUNT = "eth_getTransactionCount"
 ORGANIZER = ACCOUNTS[6]
 
 
@@ -159,6 +160,29 @@ def test_a_place_that_was_taken(making: Making) -> None:
         making.finish(patience)
     assert LOOKS <= making.wire.clock.now < 2 * LOOKS
     assert making.pending.path.exists()
+
+
+def test_a_nonce_that_only_one_of_several_nodes_takes_for_used(making: Making) -> None:
+    """Behind one address they contradict each other; nothing is given up, and the card is written."""
+    making.wire.provider.inject(SEND, *[Fault.UNREACHABLE] * 3)
+    with pytest.raises(ChainError):
+        making.deploy()
+    for _ in range(LOOKS):
+        making.wire.provider.answer(COUNT, "0x1", "0x0")
+    making.wire.provider.answer(RECEIPT, *[None] * 2 * LOOKS)
+    making.finish(replace(making.patience, timeout=1_000))
+    assert making.deployments() == 1
+
+
+def test_a_node_that_lies_about_what_was_made(making: Making) -> None:
+    """No card says what one node alone contradicts; the deployment can still be taken up."""
+    making.deploy()
+    making.wire.provider.answer("eth_getCode", "0x")
+    with pytest.raises(InvalidArtefact, match="no code"):
+        making.finish()
+    assert not (making.folder / "card.json").exists()
+    making.finish()
+    assert (making.folder / "card.json").exists()
 
 
 def test_a_deployment_that_is_mined_and_fails(making: Making) -> None:

@@ -10,7 +10,7 @@ import pytest
 from colearn_agents.config_tables import LearnerTable
 from colearn_agents.joining import Applicant, check_privacy, check_storage, examine_learner
 from colearn_chain.artefacts import ExperimentSpec, PrivacyTerms, Score
-from colearn_chain.errors import ConfigError, LearnerError, StorageError
+from colearn_chain.errors import ConfigError, InvalidArtefact, LearnerError, StorageError
 from colearn_chain.ml_interface import DiffPrivConfig
 from colearn_chain.rounds import Rules
 from colearn_chain.storage import DirectoryStorage
@@ -170,3 +170,19 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("in the way")
     with pytest.raises(StorageError):
         check_storage(applicant(DirectoryStorage(tmp_path / "store"), tmp_path / "scratch"))
+
+
+def test_a_store_that_gives_back_something_else(tmp_path: Path) -> None:
+    """Whatever it says it is, its digest tells."""
+
+    class Lying(MemoryStorage):
+        """Has other bytes under every digest."""
+
+        def put(self, folder: Path) -> Digest:
+            """Keep something else."""
+            digest = super().put(folder)
+            self.plant(digest, {"probe.txt": b"something else"})
+            return digest
+
+    with pytest.raises(InvalidArtefact):
+        check_storage(applicant(Lying(), tmp_path))

@@ -167,7 +167,7 @@ def test_how_an_experiment_stands(lab: Lab) -> None:
         f"  seat 1  {lab.addresses[2]}  takes part, until round 2\n",
         f"round 2 of 50: {lab.addresses[2]} is to propose",
         "anyone may close the round",  # the chain's clock is years behind
-        f"  round 1  accepted (2 approve), proposer {lab.addresses[1]}, 2023-11-14",
+        f"  round 1  accepted (2 approvals), proposer {lab.addresses[1]}, 2023-11-14",
         f"  organizer  {lab.addresses[0]}\n",
         "  role     seat 2, takes part\n",
         "enough for all of 50 rounds",

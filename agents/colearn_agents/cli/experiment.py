@@ -90,9 +90,7 @@ def create(  # noqa: PLR0913 - each is an option
     if resume is not None and (rules, learner, out, origin, dry_run) != (None, None, None, None, False):
         raise typer.BadParameter("goes with --config, --json and --verbose alone", param_hint="--resume")
     if resume is None and rules is None:
-        raise typer.BadParameter(
-            "is missing; an example: colearn-chain experiment rules", param_hint="--rules"
-        )
+        raise typer.BadParameter("name a file; for an example: experiment rules", param_hint="--rules")
     with reported(verbose=verbose):
         from colearn_agents.cli.experiment_create import Request, run_create, run_resume
         from colearn_agents.cli.talk import Manner

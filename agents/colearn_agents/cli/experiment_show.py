@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from colearn_chain.artefacts import ExperimentSpec
     from colearn_chain.rounds import Round, Rules
 
+_NOUNS = {
+    Ballot.APPROVE: ("approval", "approvals"),
+    Ballot.REJECT: ("rejection", "rejections"),
+    Ballot.UNAVAILABLE: ("could not read it", "could not read it"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
@@ -164,13 +170,9 @@ def _left(deadline: int, now: int) -> str:
 
 def _ballots(round_: Round, rules: Rules) -> str:
     votes = tally(round_, rules)
-    cast = {
-        "approve": votes[Ballot.APPROVE],
-        "reject": votes[Ballot.REJECT],
-        "could not read it": votes[Ballot.UNAVAILABLE],
-        "are silent": votes[Ballot.NONE],
-    }
-    return ", ".join(f"{count} {word}" for word, count in cast.items() if count) or "none"
+    found = [counted(votes[kind], *nouns) for kind, nouns in _NOUNS.items() if votes[kind]]
+    silent = votes[Ballot.NONE]
+    return ", ".join([*found, f"{silent} not cast"] if silent else found)
 
 
 def _rounds(seen: Overview, rules: Rules) -> Iterator[tuple[str, str]]:
