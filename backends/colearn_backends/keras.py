@@ -88,6 +88,8 @@ class KerasLearner(MachineLearningInterface):
 
     Attributes:
         criterion: the name of the score.
+        diff_priv_config: how it trains privately, which experiments hold against their terms; None: it does
+            not.
 
     Raises:
         ConfigError: an argument does not fit the others, or cannot be used.
@@ -132,6 +134,7 @@ class KerasLearner(MachineLearningInterface):
         self._weights = keras_weights.read(model)
         self._schema = _schema_of(self._weights)
         self._optimizer = ProposalOptimizer(model, fresh=need_reset_optimizer)
+        self.diff_priv_config = diff_priv_config
         self._private = self._private_training(diff_priv_config, privacy_ledger, model_fit_kwargs or {})
         self._keeper = self._first_scores(minimise_criterion, vote_margin)
 

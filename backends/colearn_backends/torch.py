@@ -82,6 +82,10 @@ class PytorchLearner(MachineLearningInterface):
             machine, ``os.cpu_count()`` where one runs alone; None leaves what PyTorch is set to.
         model_format: what ``mli_get_current_model`` gives: the module itself, or an ONNX file's bytes.
 
+    Attributes:
+        diff_priv_config: how it trains privately, which experiments hold against their terms; None: it does
+            not.
+
     Raises:
         ConfigError: an argument does not fit the others or cannot be used, or a layer cannot be private.
         StorageError: the ledger cannot be used.
@@ -125,6 +129,7 @@ class PytorchLearner(MachineLearningInterface):
         self._test_sample = (
             None if test_loader is None else fixed_sample(test_loader, num_test_batches, "test_loader")
         )
+        self.diff_priv_config = diff_priv_config
         self._private = self._private_training(diff_priv_config, privacy_ledger)
         self._keeper = self._first_scores(minimise_criterion, vote_margin)
 

@@ -40,7 +40,10 @@ class Score(Part):
 
 
 class PrivacyTerms(Part):
-    """How every party has to train with differential privacy; the fields are those of ``DiffPrivConfig``."""
+    """How every party has to train with differential privacy; the fields are those of ``DiffPrivConfig``.
+
+    A learner says how it trains by an attribute ``diff_priv_config``: such a config, or None for no privacy.
+    """
 
     target_epsilon: Positive
     target_delta: Annotated[float, Field(gt=0, lt=1)]

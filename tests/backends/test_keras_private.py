@@ -294,6 +294,12 @@ def test_it_learns() -> None:
     assert make().mli_test_weights(proposal).vote
 
 
+def test_a_learner_says_on_which_terms_it_trains() -> None:
+    """So that an experiment can hold it against its own."""
+    assert make().diff_priv_config == config()
+    assert make(diff_priv_config=None, privacy_ledger=None).diff_priv_config is None
+
+
 def test_private_and_plain_learners_exchange_weights() -> None:
     """They have the same names; only what a proposal says of its training differs."""
     private = make(network(keras.optimizers.Adam(0.05)))

@@ -110,6 +110,12 @@ class TestConformance(LearnerConformance):
     """Private learners keep the interface's promises, too."""
 
 
+def test_a_learner_says_on_which_terms_it_trains() -> None:
+    """So that an experiment can hold it against its own."""
+    assert make().diff_priv_config == config()
+    assert plain().diff_priv_config is None
+
+
 def test_private_training_learns_and_plain_learners_take_its_weights() -> None:
     """Names are those of the plain model, so that private and plain learners are of one group."""
     private, other = make(), plain()
