@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -115,6 +114,7 @@ def test_a_deployment_that_was_never_sent_is_taken_up(lab: Lab) -> None:
     again = lab.run(0, "create", "--rules", "rules.toml", "--yes")
     assert again.exit_code == ExitCode.WRONG
     assert "create --config party0.toml --resume card.json.pending" in again.stderr
+    assert again.stderr.count("\n") == 1
     assert lab.sent() == sent
     told = lab.done(0, "create", "--resume", "card.json.pending")
     assert lab.sent() == sent + 1
@@ -184,27 +184,35 @@ def test_creating_and_joining_wait_for_confirmations(lab: Lab) -> None:
         assert lab.chain.node.block_number() >= told["block"] + 2
 
 
+def interrupted(*arguments: str) -> str:
+    """Run a command in a process of its own, and press Ctrl-C when its transaction is mined; what it said."""
+    command = [sys.executable, "-c", COMMAND, "experiment", *arguments]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            if "mined in block" in line and "mined in block" not in said:
+                process.send_signal(signal.SIGINT)
+            said += line
+        assert process.wait(60) == ExitCode.INTERRUPTED
+    return said
+
+
 def test_an_interrupted_wait_says_how_to_go_on(lab: Lab) -> None:
-    """Ctrl-C while a deployment has no confirmations yet: nothing is lost, and --resume writes the card."""
+    """Ctrl-C while a transaction has no confirmations yet: nothing is lost, and what is known is said."""
     with ticking(lab) as url:
-        lab.config(0, network=network(url, 100_000))
-        command = [
-            *(sys.executable, "-c", COMMAND, "experiment", "create", "--config", "party0.toml"),
-            *("--rules", lab.rules(), "--yes"),
-        ]
-        with subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            said = ""
-            for line in process.stderr:
-                said += line
-                if "mined in block" in line:
-                    process.send_signal(signal.SIGINT)
-            assert process.wait(30) == ExitCode.INTERRUPTED
+        for party in (0, 1):
+            lab.config(party, network=network(url, 100_000))
+        said = interrupted("create", "--config", "party0.toml", "--rules", lab.rules(), "--yes")
         assert "What was sent is written down in card.json.pending. To go on:" in said
         assert "  colearn-chain experiment create --config party0.toml --resume card.json.pending\n" in said
         assert not lab.card.exists()
         lab.config(0, network=network(url, 0))
         told = lab.done(0, "create", "--resume", "card.json.pending")
-        assert json.loads(lab.run(0, "show", "--json").stdout)["experiment"] == told["experiment"]
+        assert lab.done(0, "show")["experiment"] == told["experiment"]
+        lab.done(0, "invite", lab.addresses[1], "--yes")
+        said = interrupted("join", "--config", "party1.toml", "--yes")
+        assert "only its confirmations were not waited for. See: colearn-chain experiment show" in said
+        assert lab.done(0, "show")["memberships"][0]["learner"] == lab.addresses[1]
