@@ -73,13 +73,31 @@ class Created:
     receipt: Receipt
 
 
+def check_ground(node: Node, organizer: Address) -> Purse:
+    """Check chain and account, before a learner is made, which can take long.
+
+    Returns:
+        The organizer's purse.
+
+    Raises:
+        ConfigError: the chain is too old for the contract, or the account owns nothing.
+        ChainError: the node did not answer.
+    """
+    from colearn_chain.chain.networks import require_cancun  # noqa: PLC0415 - imports web3
+
+    require_cancun(node)
+    purse = Purse.of(node, organizer)
+    purse.check_not_empty()
+    return purse
+
+
 def draw_up(
     plan: Plan,
     arrays: NamedArrays,
     schema: WeightSchema,
     *,
     node: Node,
-    organizer: Address,
+    purse: Purse,
     store: ArtefactStore,
 ) -> Blueprint:
     """Draw an experiment up, and check all that can be checked; nothing is published or sent.
@@ -89,30 +107,26 @@ def draw_up(
         arrays: the first weights.
         schema: what all weights have to look like.
         node: a node of the chain.
-        organizer: who will deploy.
+        purse: of who will deploy.
         store: only its scratch folder is used.
 
     Raises:
-        ConfigError: the chain is too old for the contract, which would refuse, or the account cannot pay.
+        ConfigError: the contract would refuse, or the account cannot pay.
         InvalidWeights: the weights do not fit the schema.
         InvalidArtefact: the spec or the weights are larger than anybody would fetch.
         TransportError: the node did not answer, or the disk refused.
     """
     from colearn_chain.artefacts.creation import contract_address  # noqa: PLC0415 - takes 0.1 s of CPU
     from colearn_chain.chain.contract import creation_code  # noqa: PLC0415 - imports web3
-    from colearn_chain.chain.networks import require_cancun  # noqa: PLC0415 - likewise
 
-    require_cancun(node)
     spec = plan.spec(schema)
     digest = store.digest_of_spec(spec, arrays)
-    purse = Purse.of(node, organizer)
-    purse.check_not_empty()
     blueprint = Blueprint(
         spec=spec,
         arrays=arrays,
         spec_digest=digest,
-        contract=contract_address(organizer, node.transaction_count(organizer)),
-        gas=_estimate(node, organizer, creation_code(spec.rules, digest)),
+        contract=contract_address(purse.address, node.transaction_count(purse.address)),
+        gas=_estimate(node, purse.address, creation_code(spec.rules, digest)),
         purse=purse,
         invite=plan.invite,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from colearn_agents.creating import LOOKS, Blueprint, Created, deploy, draw_up, finish, publish
+from colearn_agents.creating import LOOKS, Blueprint, Created, check_ground, deploy, draw_up, finish, publish
 from colearn_agents.pending import PendingDeployment
 from colearn_agents.rules_file import EXAMPLE, read_rules
 from colearn_chain.artefacts import Card
@@ -62,7 +62,7 @@ class Making:
             ARRAYS,
             WeightSchema.of(ARRAYS),
             node=self.wire.node,
-            organizer=ORGANIZER.address,
+            purse=check_ground(self.wire.node, ORGANIZER.address),
             store=self.store,
         )
 

@@ -6,9 +6,9 @@ import json
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from colearn_agents import acts
 from colearn_agents.acting import perform
@@ -17,7 +17,7 @@ from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import errors, progress, say, show_facts
 from colearn_agents.config_tables import LearnerTable
-from colearn_agents.creating import Blueprint, Created, deploy, draw_up, finish, publish
+from colearn_agents.creating import Blueprint, Created, check_ground, deploy, draw_up, finish, publish
 from colearn_agents.factories import own_learner
 from colearn_agents.guarded import GuardedLearner
 from colearn_agents.new_files import check_new
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from colearn_agents.cli.talk import Manner
     from colearn_agents.config import Config
-    from colearn_agents.rules_file import Plan
     from colearn_chain.chain import Account, Node, Patience
     from colearn_chain.storage import ArtefactStore
     from colearn_chain.types import Address
@@ -93,7 +92,15 @@ def run_resume(manner: Manner, file: Path) -> None:
         _show_next(pending.card)
 
 
-@dataclass
+class _FirstWeights(NamedTuple):
+    """What an experiment begins with: weights, what all weights look like, and where these come from."""
+
+    arrays: NamedArrays
+    schema: WeightSchema
+    source: str
+
+
+@dataclass(frozen=True)
 class Creating:
     """An experiment in the making.
 
@@ -102,24 +109,24 @@ class Creating:
         config: the organizer's.
         node: a node of the chain.
         pending: beside the card to be.
-        begins_with: where the first weights come from, in words.
     """
 
     request: Request
     config: Config
     node: Node
     pending: PendingDeployment
-    begins_with: str = field(default="what the learner's factory makes", init=False)
 
     def run(self) -> None:
         """Do what was asked for."""
         manner = self.request.manner
         now = max(self.node.timestamp(), int(time.time()))
         plan = read_rules(self.request.rules, now=now)
+        purse = check_ground(self.node, own_account(self.config).address)
         with tempfile.TemporaryDirectory() as scratch:
             store = open_store(self.config, Path(scratch))
-            blueprint = self._drawn_up(plan, store)
-            self._show_blueprint(blueprint, now)
+            first = self._first_weights(plan.learner, store)
+            blueprint = draw_up(plan, first.arrays, first.schema, node=self.node, purse=purse, store=store)
+            self._show_blueprint(blueprint, first.source, now)
             if self.request.dry_run:
                 self._end_dry_run(blueprint)
                 return
@@ -139,19 +146,12 @@ class Creating:
         else:
             _show_next(self.pending.card)
 
-    def _drawn_up(self, plan: Plan, store: ArtefactStore) -> Blueprint:
-        organizer = own_account(self.config).address
-        arrays, schema = self._first_weights(plan.learner, store)
-        return draw_up(plan, arrays, schema, node=self.node, organizer=organizer, store=store)
-
-    def _first_weights(
-        self, shared: Mapping[str, Any], store: ArtefactStore
-    ) -> tuple[NamedArrays, WeightSchema]:
+    def _first_weights(self, shared: Mapping[str, Any], store: ArtefactStore) -> _FirstWeights:
         learner = GuardedLearner(own_learner(self._learner_table(), shared))
         arrays = learner.current()
         schema = learner.schema(arrays)
         if self.request.origin is None:
-            return arrays, schema
+            return _FirstWeights(arrays, schema, "what the learner's factory makes")
         from colearn_chain.accepted import load_accepted  # noqa: PLC0415 - imports web3
 
         card = read_card(self.request.origin)
@@ -162,8 +162,8 @@ class Creating:
             raise ConfigError(
                 f"the model of {self.request.origin} does not look like this learner's weights: {error}"
             ) from error
-        self.begins_with = f"the model of round {model.round} of {model.experiment}, {model.cid}"
-        return model.arrays, schema
+        source = f"the model of round {model.round} of {model.experiment}, {model.cid}"
+        return _FirstWeights(model.arrays, schema, source)
 
     def _learner_table(self) -> LearnerTable:
         table, name = self.config.tables.learner, self.request.learner
@@ -176,11 +176,10 @@ class Creating:
             return LearnerTable(factory=name or "")
         return table if name is None else table.model_copy(update={"factory": name})
 
-    def _show_blueprint(self, blueprint: Blueprint, now: int) -> None:
+    def _show_blueprint(self, blueprint: Blueprint, source: str, now: int) -> None:
         out = self.request.manner.people()
         say(out, "To be created, and fixed from then on:")
-        show_facts(out, spec_facts(blueprint.spec))
-        show_facts(out, [("first weights", self.begins_with)])
+        show_facts(out, [*spec_facts(blueprint.spec), ("first weights", source)])
         say(out, "Rules:")
         show_facts(out, rules_in_words(blueprint.spec.rules, now))
         say(out, "On chain:")
