@@ -52,11 +52,16 @@ def from_file(card: Card, path: Path, trusted_hash: bytes | None) -> Evidence:
         ConfigError: the file cannot be read.
         InvalidArtefact: it is no exported history.
     """
-    file = HistoryFile.from_bytes(read_file(path))
+    data = read_file(path)
+    try:
+        file = HistoryFile.from_bytes(data)
+        history = file.history()
+    except InvalidArtefact as error:
+        raise InvalidArtefact(f"{path} is no exported history: {error}", subject=error.subject) from error
     return Evidence(
         card=card,
         releases=packaged_releases(),
-        history=file.history(),
+        history=history,
         source=str(path),
         history_card=file.card,
         trusted_hash=trusted_hash,

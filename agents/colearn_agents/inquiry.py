@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from colearn_agents.config_tables import LOCAL_CHAINS
 from colearn_agents.watching import Watch, nobody_watches
-from colearn_agents.wording import counted, moment
+from colearn_agents.wording import counted
 from colearn_chain.audit import AsOf, Change, Log, LoggedBallot, Witness, unchecked
 from colearn_chain.chain.cards import name_of, sighting_of
 from colearn_chain.chain.contract import ExperimentContract
@@ -16,6 +16,7 @@ from colearn_chain.chain.networks import confirmed_block
 from colearn_chain.chain.node import octets, quantity
 from colearn_chain.chain.organizer_log import ORGANIZERS_EVENTS, in_words, organizers_acts
 from colearn_chain.errors import ChainError, ColearnError
+from colearn_chain.types import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +128,7 @@ class Inquiry:
         node = name_of(contract.node)
         progress = self.watch(f"reading rounds from {node}")
         self.history, self.source = contract.history(block=head.number, progress=progress), node
-        self.as_of = AsOf(head.number, moment(quantity(header.get("timestamp"))), head.finality)
+        self.as_of = AsOf(head.number, Timestamp(quantity(header.get("timestamp"))), head.finality)
 
     def _read_log(self, nodes: Sequence[Node], blocks: range) -> None:
         """Read the first log that is to be had; worth knowing, so it is no gap if there is none."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from colearn_chain.artefacts.card import Deployment
-    from colearn_chain.audit.evidence import AsOf, Evidence
+    from colearn_chain.audit.evidence import Evidence
     from colearn_chain.rounds import ClosedRound, History, Rules
 
 MEANING = (
@@ -94,11 +94,6 @@ def _one_chain(evidence: Evidence) -> Iterator[Finding]:
                 f"block {evidence.as_of.number} is {seen[0].block_hash} to {seen[0].sighting.node}, and "
                 f"{witness.block_hash} to {witness.sighting.node}: they stand on different chains",
             )
-    yield _read_at(evidence.as_of)
-
-
-def _read_at(as_of: AsOf) -> Finding:
-    return noted("block", f"all was read as of block {as_of.number} of {as_of.time}, {as_of.finality}")
 
 
 def _trust(evidence: Evidence) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from colearn_chain.audit.contents import Contents
     from colearn_chain.audit.findings import Finding
     from colearn_chain.rounds import Ballot, History, Rules
-    from colearn_chain.types import Address, RoundNumber
+    from colearn_chain.types import Address, RoundNumber, Timestamp
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class AsOf:
 
     Attributes:
         number: the block's.
-        time: the block's, in words, such as ``2026-12-01 12:00:00 UTC``.
+        time: the block's, in seconds since 1970.
         finality: why this block, in words, such as ``the latest that the chain calls finalized``.
     """
 
     number: int
-    time: str
+    time: Timestamp
     finality: str
 
 

@@ -32,6 +32,7 @@ BlockIdentifier = int | Literal["latest", "safe", "finalized", "earliest"]
 NOBODY = Address("0x0000000000000000000000000000000000000000")
 """In whose name views are read."""
 
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]+")
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
@@ -238,12 +239,11 @@ def quantity(value: object) -> int:
     Raises:
         ChainError: it is neither.
     """
-    if isinstance(value, int):
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        return int(value, 16)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    try:
-        return int(value, 16)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError) as error:
-        raise ChainError(f"the node answered {shown(value, 80)} where a number has to be") from error
+    raise ChainError(f"the node answered {shown(value, 80)} where a number has to be")
 
 
 def octets(value: object) -> bytes:

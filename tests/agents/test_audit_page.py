@@ -24,7 +24,7 @@ from colearn_chain.audit import AsOf, Evidence, Kind, Outcome, Report, Witness, 
 from colearn_chain.rounds import Ballot, Closing, Rules, Status
 from colearn_chain.testing.cards import RELEASE, RUNTIME, card_for, deployed, history_of
 from colearn_chain.testing.histories import Play, played
-from colearn_chain.types import Address, Digest, RoundNumber
+from colearn_chain.types import Address, Digest, RoundNumber, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def evidence_of(rounds: int, **changes: Any) -> Evidence:
     play = Play(RULES, DEPLOYMENT.organizer, LEARNERS)
     history = history_of(played(deployed(DEPLOYMENT), play, rounds, Random(1)), DEPLOYMENT)
     witness = Witness(SIGHTING, history.history_hash, "0x" + "ab" * 32)
-    as_of = AsOf(77, "2026-12-01 12:00:00 UTC", "the latest that the chain calls finalized")
+    as_of = AsOf(77, Timestamp(1_796_126_400), "the latest that the chain calls finalized")
     evidence = Evidence(
         card=CARD, releases=(RELEASE,), history=history, as_of=as_of, witnesses=(witness,), source="the node"
     )
@@ -258,7 +258,7 @@ def hostile_page(said: str) -> str:
     """The page of an audit in which everything that a stranger can write says this."""
     report = replace(REPORT, findings=(*REPORT.findings, wrong(said, said), unchecked(said, f"{said}{said}")))
     witness = replace(EVIDENCE.witnesses[0], sighting=replace(SIGHTING, node=said))
-    evidence = replace(EVIDENCE, source=said, witnesses=(witness,), as_of=AsOf(1, said, said))
+    evidence = replace(EVIDENCE, source=said, witnesses=(witness,), as_of=AsOf(1, Timestamp(1), said))
     names = Names({learner.lower(): said for learner in (*LEARNERS, DEPLOYMENT.organizer)})
     return page_of(evidence, report, names, said)
 

@@ -101,7 +101,7 @@ def test_nodes_give_all_that_an_audit_needs(world: World, card: Card) -> None:
     assert evidence.history == world.contract.history()
     assert evidence.as_of is not None
     assert (evidence.as_of.number, evidence.as_of.finality) == (world.chain.node.block_number(), "the latest")
-    assert evidence.as_of.time.endswith(" UTC")
+    assert evidence.as_of.time == world.chain.now()
     assert evidence.log is not None
     assert [change.text for change in evidence.log.changes] == [
         f"{address} was invited" for address in world.addresses[1:5]
@@ -169,7 +169,6 @@ def test_confirmations_are_waited_for(world: World, card: Card) -> None:
     assert evidence.as_of is not None
     assert evidence.as_of.number == world.chain.node.block_number() - 3
     assert evidence.as_of.finality == "the latest with 3 confirmations"
-    assert any("with 3 confirmations" in each.text for each in audit(evidence).findings)
 
 
 def test_an_experiment_that_is_not_final_yet(world: World, card: Card) -> None:

@@ -42,7 +42,9 @@ def test_an_answer_that_makes_no_sense(wire: Wire, answer: object) -> None:
         behind(wire).phase()
 
 
-@pytest.mark.parametrize("number", ["zz", None, [], {}, ""])
+@pytest.mark.parametrize(
+    "number", ["zz", None, [], {}, "", "0x", "-0x1", "0x1_0", " 0x1", "12", -1, True, 0.5]
+)
 def test_a_number_that_is_none(wire: Wire, number: object) -> None:
     """Where a number has to be, nothing else is taken for one."""
     wire.provider.answer("eth_getBalance", number)

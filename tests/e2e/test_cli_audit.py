@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +113,11 @@ def test_who_did_what_is_a_picture_in_letters(card: str, url: str, world: World)
 
 def test_the_block_of_the_audit_is_said(card: str, url: str, world: World) -> None:
     """Its number, its time in UTC and why this one, for people and for programs."""
-    head = world.chain.node.block_number()
-    assert f"as of block {head} of " in " ".join(audit(card, "--rpc", url).stdout.split())
+    head, now = world.chain.node.block_number(), datetime.fromtimestamp(world.chain.now(), UTC)
+    line = audit(card, "--rpc", url).stdout.splitlines()[1]
+    assert line == f"As of block {head}, {now:%Y-%m-%d %H:%M:%S} UTC: the latest"
     block = json.loads(audit(card, "--rpc", url, "--json").stdout)["block"]
-    assert (block["number"], block["time"][-4:]) == (head, " UTC")
+    assert block == {"number": head, "time": world.chain.now(), "finality": "the latest"}
 
 
 def test_the_json_report_is_one_document(card: str, url: str, world: World) -> None:
@@ -198,7 +200,10 @@ def test_a_file_that_is_no_card(url: str, tmp_path: Path, text: str) -> None:
     (tmp_path / "card.json").write_text(text, encoding="utf-8")
     result = audit(str(tmp_path / "card.json"), "--rpc", url)
     assert result.exit_code == AuditExit.WRONG
+    assert "card.json is no card" in result.stderr
     assert result.stderr.count("\n") == 1
+    swapped = audit(written_card(played(), tmp_path / "real.json"), "--from", str(tmp_path / "card.json"))
+    assert "card.json is no exported history" in swapped.stderr
     missing = audit(str(tmp_path / "nowhere.json"), "--rpc", url)
     assert "nowhere.json cannot be read" in missing.stderr
 

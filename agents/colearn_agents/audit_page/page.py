@@ -218,7 +218,7 @@ def _facts(evidence: Evidence, deployment: Deployment, names: Names) -> Iterator
         yield "nodes asked", joined(element("div", each.sighting.node) for each in evidence.witnesses)
     if evidence.as_of is not None:
         as_of = evidence.as_of
-        yield "as of", f"block {as_of.number:,}, {as_of.time}: {as_of.finality}"
+        yield "as of", f"block {as_of.number:,}, {moment(as_of.time)}: {as_of.finality}"
     if evidence.history is not None:
         yield "history hash", element("code", f"0x{evidence.history.history_hash.hex()}")
     yield "contract", element("code", deployment.contract)

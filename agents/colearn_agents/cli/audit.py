@@ -24,7 +24,7 @@ from colearn_agents.stored import contents_of
 from colearn_chain import __version__
 from colearn_chain.artefacts import Card
 from colearn_chain.audit import HistoryFile, Outcome, audit
-from colearn_chain.errors import ConfigError
+from colearn_chain.errors import ConfigError, InvalidArtefact
 from colearn_chain.results import VoteMark
 from colearn_chain.rounds import Status
 
@@ -127,7 +127,7 @@ def run_audit(request: Request) -> AuditExit:
 
 
 def _gathered(request: Request, names: Names, watch: Watch) -> Evidence:
-    card = Card.from_bytes(read_file(request.card))
+    card = _read_card(request.card)
     evidence = _from_source(request, card, names, watch)
     deployment = deployment_of(card, evidence.releases)
     if request.artefacts is None or evidence.history is None or deployment is None:
@@ -135,6 +135,14 @@ def _gathered(request: Request, names: Names, watch: Watch) -> Evidence:
     progress = watch(f"looking into proposals in {request.artefacts}")
     contents = contents_of(evidence.history, deployment.experiment, request.artefacts, progress)
     return replace(evidence, contents=contents)
+
+
+def _read_card(path: Path) -> Card:
+    data = read_file(path)
+    try:
+        return Card.from_bytes(data)
+    except InvalidArtefact as error:
+        raise InvalidArtefact(f"{path} is no card: {error}", subject=error.subject) from error
 
 
 def _from_source(request: Request, card: Card, names: Names, watch: Watch) -> Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from colearn_agents.marks import learners_of, marks_of
+from colearn_agents.wording import moment
 from colearn_chain.audit import Kind
 from colearn_chain.errors import shown
 from colearn_chain.results import VoteMark
@@ -73,6 +75,8 @@ def audit_text(evidence: Evidence, report: Report, names: Names, *, width: int) 
     """
     if report.deployment is not None:
         yield Text(f"Experiment {report.deployment.experiment}")
+    if (as_of := evidence.as_of) is not None:
+        yield Text(f"As of block {as_of.number}, {moment(as_of.time)}: {as_of.finality}")
     if report.rounds:
         yield Text(rounds_line(report))
         yield from _picture(report.rounds, names, width)
@@ -140,7 +144,7 @@ def _grouped(signs: Sequence[tuple[str, str]]) -> Text:
 
 
 def audit_document(evidence: Evidence, report: Report) -> dict[str, Any]:
-    """The report as JSON has it."""
+    """The report as JSON has it; times are in seconds since 1970."""
     history, deployment, as_of = evidence.history, report.deployment, evidence.as_of
     return {
         "format": FORMAT,
@@ -148,7 +152,7 @@ def audit_document(evidence: Evidence, report: Report) -> dict[str, Any]:
         "experiment": deployment.experiment if deployment else None,
         "outcome": report.outcome.value,
         "source": evidence.source,
-        "block": {"number": as_of.number, "time": as_of.time} if as_of else None,
+        "block": asdict(as_of) if as_of else None,
         "history_hash": "0x" + history.history_hash.hex() if history else None,
         "rounds_closed": len(report.rounds),
         "findings": [
