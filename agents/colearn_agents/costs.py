@@ -81,7 +81,10 @@ class Purse:
             ConfigError: the account owns nothing, and gas has a price.
         """
         if self.balance == 0 < self.price.offered:
-            raise ConfigError(f"the account {self.address} owns nothing on this chain, and transactions cost")
+            raise ConfigError(
+                f"the account {self.address} owns nothing on this chain, where gas costs "
+                f"{ether(self.price.expected)} a unit: send it some ether first"
+            )
 
     def check(self, gas: int) -> None:
         """Check that a transaction of so much gas can be paid for.

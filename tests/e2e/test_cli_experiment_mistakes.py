@@ -154,7 +154,7 @@ def test_no_node(lab: Lab) -> None:
 def test_no_funds(lab: Lab) -> None:
     """An account that owns nothing, and one that owns too little, are told so by amounts."""
     lab.wire.answer(BALANCE, "0x0")
-    assert "owns nothing on this chain, and transactions cost" in refused(lab, 0, *creating(lab))
+    assert "owns nothing on this chain, where gas costs" in refused(lab, 0, *creating(lab))
     lab.wire.answer(BALANCE, hex(10**15))
     said = refused(lab, 0, *creating(lab))
     assert re.search(
