@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Lab
 
+ESTIMATE = "eth_estimateGas"
 ONE = RoundNumber(1)
 MODEL = Digest(bytes([9]) * 32)
 COMMANDS = [
@@ -108,6 +109,7 @@ def test_what_people_are_shown_before_and_after(lab: Lab) -> None:
         "ether (2,",
         "  card         mine.json",
         "\n  colearn-chain experiment join mine.json\n",
+        "\n  colearn-chain experiment start --config party0.toml --card mine.json\n",
     ):
         assert words in result.stdout
     assert (lab.folder / "mine.json").exists()
@@ -122,6 +124,20 @@ def test_who_is_invited_in_the_rules_can_join(lab: Lab) -> None:
     (made,) = lab.contract().learners()
     stored = json.loads((lab.folder / "accounts/party1.x25519.json").read_text())
     assert (made.learner, made.encryption_key.hex()) == (lab.addresses[1], stored["public_key"])
+
+
+def test_invitations_that_fail_leave_the_experiment(lab: Lab) -> None:
+    """The card is written by then, and the command that invites is told; it works."""
+    twice = json.dumps([lab.addresses[1], lab.addresses[2]])
+    lab.wire.answer(ESTIMATE, *[hex(3_000_000)] * 2)
+    lab.wire.refuse(ESTIMATE, -32000, "too many requests")
+    result = lab.run(0, "create", "--rules", lab.rules(f"invite = {twice}"), "--yes")
+    assert result.exit_code == ExitCode.WRONG
+    assert "the experiment is there and card.json is written, but nobody was invited" in result.stderr
+    command = result.stderr.strip().partition("invite with: colearn-chain experiment ")[2].split()
+    assert command[:3] == ["invite", "--config", "party0.toml"]
+    assert run(*command, "--yes").exit_code == ExitCode.DONE
+    assert lab.contract().snapshot(lab.addresses[2]).invited
 
 
 def test_joining_is_explained(lab: Lab) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from colearn_agents import acts
 from colearn_agents.acting import perform
 from colearn_agents.cli.experiment_words import cost_row, receipt_document, receipt_rows, spec_facts
-from colearn_agents.cli.options import configuration
+from colearn_agents.cli.options import DEFAULT_CONFIG, configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import errors, progress, say, show_facts
 from colearn_agents.config_tables import LearnerTable
@@ -89,7 +89,7 @@ def run_resume(manner: Manner, file: Path) -> None:
         console().out(json.dumps(_created_document(created, pending.card, ()), indent=2))
     else:
         _show_created(created, pending.card)
-        _show_next(pending.card)
+        _show_next(config, manner, pending.card)
 
 
 class _FirstWeights(NamedTuple):
@@ -144,7 +144,7 @@ class Creating:
             document = _created_document(created, self.pending.card, blueprint.invite)
             console().out(json.dumps(document, indent=2))
         else:
-            _show_next(self.pending.card)
+            _show_next(self.config, manner, self.pending.card)
 
     def _first_weights(self, shared: Mapping[str, Any], store: ArtefactStore) -> _FirstWeights:
         learner = GuardedLearner(own_learner(self._learner_table(), shared))
@@ -221,7 +221,8 @@ class Creating:
             with progress("inviting"):
                 perform(contract, Sender(self.node, account), acts.invite(situation, learners))
         except ColearnError as error:
-            again = f"colearn-chain experiment invite --card {self.pending.card} {' '.join(learners)}"
+            options = _options(self.config, self.request.manner, self.pending.card)
+            again = f"colearn-chain experiment invite{options} {' '.join(learners)}"
             raise ConfigError(
                 f"the experiment is there and {self.pending.card} is written, but nobody was invited: "
                 f"{error}; invite with: {again}"
@@ -283,13 +284,21 @@ def _show_created(created: Created, card: Path) -> None:
     show_facts(out, rows)
 
 
-def _show_next(card: Path) -> None:
-    out = console()
+def _show_next(config: Config, manner: Manner, card: Path) -> None:
+    out, options = console(), _options(config, manner, card)
     say(out, f"Send {card.name} to every learner that you invite. Each of them runs:")
     say(out, f"  colearn-chain experiment join {card.name}")
     say(out, "You invite more of them, and start once they have joined, with:")
-    say(out, f"  colearn-chain experiment invite --card {card} ADDRESS")
-    say(out, f"  colearn-chain experiment start --card {card}")
+    say(out, f"  colearn-chain experiment invite{options} ADDRESS")
+    say(out, f"  colearn-chain experiment start{options}")
+
+
+def _options(config: Config, manner: Manner, card: Path) -> str:
+    """What the organizer's next commands need to find configuration and card."""
+    named = config.tables.experiment
+    options = "" if manner.config == DEFAULT_CONFIG else f" --config {manner.config}"
+    known = named is not None and named.card.resolve() == card.resolve()
+    return options if known else f"{options} --card {card}"
 
 
 def _created_document(created: Created, card: Path, invited: tuple[Address, ...]) -> dict[str, Any]:
