@@ -197,6 +197,64 @@ def test_how_an_experiment_stands(lab: Lab) -> None:
     assert told["accepted"]["round"] == 1
 
 
+def test_every_phase_has_its_words(lab: Lab) -> None:
+    """Before the start, voting, paused and finished."""
+    lab.create(max_rounds="3")
+    assert lab_phase(lab) == "not started; 0 learners would be in the next round, 3 are needed"
+    lab.gather(1, 2, 3)
+    lab.done(0, "start", "--yes")
+    contract = lab.contract()
+    contract.propose(lab.sender(1), ONE, MODEL)
+    assert lab_phase(lab) == f"round 1 of 3: the others vote on what {lab.addresses[1]} proposed"
+    contract.cast_ballot(lab.sender(2), ONE, MODEL, Ballot.REJECT)
+    contract.resign(lab.sender(3))
+    contract.cast_ballot(lab.sender(3), ONE, MODEL, Ballot.UNAVAILABLE)
+    assert lab_phase(lab) == "paused after round 1; 2 learners would be in the next round, 3 are needed"
+    shown = lab.run(3, "show").stdout
+    assert "rejected (1 rejection, 1 could not read it), proposer" in shown
+    assert "seat 2, took part from round 1 to 1" in shown
+    contract.join(lab.sender(3))
+    contract.start(lab.sender(0))
+    for number, party in ((2, 2), (3, 3)):
+        contract.pass_turn(lab.sender(party), RoundNumber(number))
+    assert lab_phase(lab) == "finished, after 3 rounds"
+    assert f"  round 3  skipped, proposer {lab.addresses[3]}, 2023-" in lab.run(3, "show").stdout
+
+
+def lab_phase(lab: Lab) -> str:
+    """What is said of the phase, on one line."""
+    shown = " ".join(lab.run(4, "show", "card.json").stdout.split())
+    return shown.partition(" phase ")[2].partition(" deadline ")[0].partition(" model ")[0]
+
+
+def test_what_an_invited_party_does_next(lab: Lab) -> None:
+    """It is told; an account that is not there is no hindrance to looking."""
+    lab.create()
+    lab.done(0, "invite", lab.addresses[1], "--yes")
+    shown = lab.run(1, "show").stdout
+    assert "  role     invited\n" in shown
+    assert "  next     colearn-chain experiment join\n" in shown
+    lab.config(2, account='[account]\nname = "nobody"\nkeystore = "accounts"')
+    assert lab.done(2, "show")["account_missing"] == "there is no account 'nobody' in accounts"
+    assert "  role       none" not in lab.run(2, "show").stdout
+
+
+def test_a_learner_that_no_table_names(lab: Lab) -> None:
+    """An organizer that does not learn names a factory on the command line."""
+    lab.config(0, learner="")
+    lab.create("--learner", "lab_learners:stepping")
+    assert lab.done(0, "show")["spec"]["weight_schema"]["tensors"]["vector"]["shape"] == [2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["create"], ["create", "--resume", "x.pending", "--rules", "y"], ["remove"], ["join", "a", "b"]],
+)
+def test_wrong_command_lines_are_exit_code_2(arguments: list[str]) -> None:
+    """What is missing, too much, or does not go together."""
+    assert run(*arguments).exit_code == ExitCode.USAGE
+
+
 def test_looking_needs_neither_account_nor_store(lab: Lab) -> None:
     """What they are needed for is left out, and that is said."""
     lab.create()

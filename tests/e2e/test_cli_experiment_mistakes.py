@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
@@ -285,6 +286,21 @@ def test_a_learner_of_another_shape(joining: Lab) -> None:
     assert said == (
         "your learner's weights do not look like the experiment's: 'vector' has shape (3,), not (2)"
     )
+
+
+def test_an_account_without_its_encryption_key(joining: Lab) -> None:
+    """Nobody could encrypt anything to it."""
+    (joining.folder / "keys").mkdir()
+    shutil.copy(joining.folder / "accounts/party1.json", joining.folder / "keys")
+    account = '[account]\nname = "party1"\nkeystore = "keys"\npassword = "${file:pw}"'
+    joining.config(1, account=account)
+    assert "the account party1 has no encryption key" in refused(joining, 1, "join", "--yes")
+
+
+def test_a_list_of_guests_that_is_no_text(joining: Lab) -> None:
+    """It is named."""
+    (joining.folder / "guests").write_bytes(b"\xff")
+    assert refused(joining, 0, "invite", "--file", "guests", "--yes") == "guests is not in UTF-8"
 
 
 def test_a_store_without_the_spec(joining: Lab) -> None:
