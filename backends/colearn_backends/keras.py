@@ -208,8 +208,7 @@ class KerasLearner(MachineLearningInterface):
         inputs = keras.utils.unpack_x_y_sample_weight(next(iter(self._vote_sample)))[0]
         with _typed_errors(f"copying {self._model.name}"):
             model = keras.models.clone_model(self._model)
-            if not model.built:
-                model(inputs)
+            model(inputs)  # builds what the model's class does not build by itself
             keras_weights.load(model, self._weights)
         return as_colearn_model(model, self._model_format, inputs)
 

@@ -29,8 +29,9 @@ def read(model: Any) -> Arrays:
 
 def load(model: Any, arrays: NamedArrays) -> None:
     """Give the model copies of these weights; they are taken to fit (``named_arrays.checked``)."""
-    for name, variable in _named(model):
-        variable.assign(arrays[name])
+    variables = dict(_named(model))
+    for name, array in arrays.items():
+        variables[name].assign(array)
 
 
 def _named(model: Any) -> list[tuple[str, Any]]:
