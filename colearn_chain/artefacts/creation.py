@@ -44,8 +44,11 @@ _TYPED: Mapping[int, _Shape] = {
 }
 _FIRST_OF_LIST = 0xC0
 
-_IMMUTABLE, _IMMUTABLE_BYTES = b"\x7f", 32
-"""PUSH32, and what it pushes: in initcode zeros, for which the constructor puts the immutable's value."""
+_PUSH32, _IMMUTABLE_BYTES = b"\x7f", 32
+"""The instruction that pushes an immutable, and how many bytes follow it: zeros in initcode."""
+
+_INVALID, _MEMORY_BEGINS = b"\xfe", b"\x60\x80"
+"""INVALID (EIP-141), and PUSH1 0x80 (Solidity's documentation, "Layout in Memory")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +104,13 @@ def read_creation(raw: bytes) -> Creation:
 def is_made_by(code: bytes, initcode: bytes) -> bool:
     """Whether a contract's code is what initcode of Solidity's makes, whatever its immutables are.
 
-    Such initcode ends with the code that it returns, with zeros in the place of immutables.
+    Such initcode ends with the code that it returns, with zeros in the place of immutables; before it stands
+    an INVALID, which nothing runs into, and it begins with the first address that memory is used from.
     """
-    blank = initcode[-len(code) :] if code else b""
-    parts = (re.escape(part) for part in blank.split(_IMMUTABLE + bytes(_IMMUTABLE_BYTES)))
-    filled = (_IMMUTABLE + b".{%d}" % _IMMUTABLE_BYTES).join(parts)
-    return bool(code) and re.fullmatch(filled, code, re.DOTALL) is not None
+    start = initcode.find(_INVALID + _MEMORY_BEGINS) + len(_INVALID)
+    parts = (re.escape(part) for part in initcode[start:].split(_PUSH32 + bytes(_IMMUTABLE_BYTES)))
+    filled = (_PUSH32 + b".{%d}" % _IMMUTABLE_BYTES).join(parts)
+    return start > 0 and re.fullmatch(filled, code, re.DOTALL) is not None
 
 
 def _read(raw: bytes) -> Creation:

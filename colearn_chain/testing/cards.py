@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from colearn_chain.rounds import Rules
     from colearn_chain.types import Digest
 
-INITCODE = bytes.fromhex("600a600c600039600a6000f3602a60005260206000f3")
+INITCODE = bytes.fromhex("600d600d600039600d6000f3fe 608050 602a60005260206000f3")
 """Some initcode; what the code does that it makes is of no meaning."""
 
-RUNTIME = INITCODE[12:]
+RUNTIME = INITCODE[13:]
 """That code."""
 
 RELEASE = Release(initcode_hash=keccak(INITCODE), size=len(INITCODE), compiler="none")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
 from random import Random
@@ -325,19 +326,19 @@ def test_many_rounds_are_drawn_in_shares_and_folded_away(rounds: int) -> None:
     assert len(page) < 1_000 * rounds
 
 
-def test_shares_add_up() -> None:
-    """Each learner's column is full, since each did something in every round, if only nothing."""
-    read = Read(page_of(report=longer(900)))
-    drawings = [
-        given_["d"] for tag, given_ in read.elements if tag == "path" and "h.92" in str(given_.get("d"))
-    ]
-    heights = Counter[str]()
-    for drawing in drawings:
-        for bar in str(drawing).removeprefix("M").split("M"):
-            column, high = bar.partition(".04 ")[0], bar.partition("v")[2].partition("h")[0]
-            heights[column] += float(high)  # type: ignore[assignment]
-    assert len(heights) == 90
-    assert all(total == pytest.approx(100 * (len(LEARNERS) + 1), abs=0.5) for total in heights.values())
+def test_shares_fill_their_columns() -> None:
+    """Each learner did something in every round, if only nothing: bars stand on each other up to the top."""
+    rows = re.findall(r'<svg viewBox="0 0 90 100".*?</svg>', page_of(report=longer(900)))
+    assert len(rows) == len(LEARNERS) + 1
+    for row in rows:
+        columns: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+        for column, top, high in re.findall(r"M(\d+)\.04 ([\d.e-]+)h\.92v([\d.e-]+)h", row):
+            columns[column].append((float(top), float(high)))
+        assert len(columns) == 90
+        for bars in columns.values():
+            ends = [0.0, *(top + high for top, high in sorted(bars))]
+            assert [top for top, _ in sorted(bars)] == pytest.approx(ends[:-1], abs=0.1)
+            assert ends[-1] == pytest.approx(100, abs=0.1)
 
 
 def test_more_rounds_than_a_page_can_list() -> None:

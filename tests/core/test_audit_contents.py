@@ -154,6 +154,17 @@ def test_a_privacy_budget_that_comes_back() -> None:
     assert [each.subject for each in report.findings if each.kind is Kind.WRONG] == ["round 3: privacy"]
 
 
+def test_a_privacy_budget_that_comes_back_bit_by_bit() -> None:
+    """What was once spent is the measure, not what was claimed last."""
+    spent = [(0, 1.5), (2, 0.5), (2, 1.0)]
+    proposals = tuple(Content(ROUNDS[at], State.VALID, budget=budget(epsilon)) for at, epsilon in spent)
+    told = [each.text for each in report_of(Contents(DOCUMENT, proposals=proposals)).of_kind(Kind.WRONG)]
+    assert [text.partition(" claims ")[2].partition(":")[0] for text in told] == [
+        "epsilon 0.5 after it claimed 1.5",
+        "epsilon 1 after it claimed 1.5",
+    ]
+
+
 def test_privacy_terms_are_held_to() -> None:
     """Each learner's latest claim against the spec's epsilon; rounding of sums is forgiven."""
     spec = DOCUMENT.model_copy(update={"privacy": TERMS})

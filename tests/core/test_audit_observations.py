@@ -269,8 +269,8 @@ def test_what_makes_nobody_a_follower(ballots: list[str], order: str) -> None:
 
 
 def test_a_tie_before_it_leads_nobody() -> None:
-    """With one approval and one rejection before it, whatever it votes follows nobody."""
-    history = Tale(rules=replace(RULES, count_proposer=True)).begin().tell(*["ARA", "ARR"] * 6).history()
+    """With one approval and one rejection before it, whatever it votes follows neither."""
+    history = Tale(rules=replace(RULES, count_proposer=True)).begin().tell(*["ARA", "RAR"] * 6).history()
     log = logged(history, *["ABC"] * 12)
     assert not [line for line in with_log(history, log) if "Cyd voted after" in line]
 

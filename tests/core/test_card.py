@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colearn_chain.artefacts import Card, Release, Sighting, rlp
-from colearn_chain.artefacts.creation import read_creation
+from colearn_chain.artefacts.creation import is_made_by, read_creation
 from colearn_chain.chain.accounts import Account
 from colearn_chain.errors import InvalidArtefact
 from colearn_chain.testing.cards import (
@@ -265,6 +265,25 @@ def test_a_node_that_agrees_with_the_card(card: Card) -> None:
     """There is nothing to say."""
     deployment = card.deployment([RELEASE])
     assert list(sighting(deployment).contradictions(card, deployment)) == []
+
+
+def test_code_is_made_by_its_initcode_whatever_its_immutables_are() -> None:
+    """Every byte counts but the 32 of an immutable, which can be any, line feeds among them."""
+    blank = b"\x60\x80\x7f" + bytes(32) + b"\x50\x7f" + b"\x11" * 32
+    initcode = b"\x60\x0a\x60\x0c\xfe" + blank
+    for value in (bytes(32), b"\n" * 32, bytes(range(32))):
+        assert is_made_by(blank.replace(bytes(32), value), initcode)
+    for code in (
+        b"",
+        blank[1:],
+        b"\x00" + blank[1:],
+        blank[:-1] + b"\x12",
+        blank + b"\x00",
+        initcode + blank,
+    ):
+        assert not is_made_by(code, initcode)
+    assert not is_made_by(b"", b"")
+    assert not is_made_by(blank, blank)
 
 
 items = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=5), max_leaves=8)

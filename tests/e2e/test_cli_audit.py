@@ -326,12 +326,12 @@ def test_two_files_cannot_be_one(card: str, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ how far it is
 
 
-def seen_on_a_terminal(*arguments: str) -> str:
+def seen_on_a_terminal(*arguments: str, folder: Path | None = None) -> str:
     """What the command writes to a terminal that is its standard error."""
     reader, writer = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     with subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, "audit", *arguments], stdout=subprocess.DEVNULL, stderr=writer, env=environment
+        [COMMAND, "audit", *arguments], stdout=subprocess.DEVNULL, stderr=writer, env=environment, cwd=folder
     ):
         os.close(writer)
         chunks = []
@@ -344,9 +344,11 @@ def seen_on_a_terminal(*arguments: str) -> str:
     return b"".join(chunks).decode()
 
 
-def test_who_waits_at_a_terminal_sees_how_far_it_is(card: str, url: str) -> None:
+def test_who_waits_at_a_terminal_sees_how_far_it_is(card: str, url: str, tmp_path: Path) -> None:
     """On standard error, and not with --json; a pipe gets nothing, as the first test of this file holds."""
+    (tmp_path / "[red]").mkdir()
     shown = seen_on_a_terminal(card, "--rpc", url)
+    assert "in [red]" in seen_on_a_terminal(card, "--rpc", url, "--artefacts", "[red]", folder=tmp_path)
     assert "reading rounds from" in shown
     assert "reading the log of" in shown
     assert "5/5" in shown or "6/6" in shown
