@@ -114,7 +114,7 @@ def test_who_did_what_is_a_picture_in_letters(card: str, url: str, world: World)
 def test_the_block_of_the_audit_is_said(card: str, url: str, world: World) -> None:
     """Its number, its time in UTC and why this one, for people and for programs."""
     head, now = world.chain.node.block_number(), datetime.fromtimestamp(world.chain.now(), UTC)
-    line = audit(card, "--rpc", url).stdout.splitlines()[1]
+    line = audit(card, "--rpc", url).stdout.splitlines()[2]
     assert line == f"As of block {head}, {now:%Y-%m-%d %H:%M:%S} UTC: the latest"
     block = json.loads(audit(card, "--rpc", url, "--json").stdout)["block"]
     assert block == {"number": head, "time": world.chain.now(), "finality": "the latest"}

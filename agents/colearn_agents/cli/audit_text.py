@@ -75,10 +75,11 @@ def audit_text(evidence: Evidence, report: Report, names: Names, *, width: int) 
     """
     if report.deployment is not None:
         yield Text(f"Experiment {report.deployment.experiment}")
+    if report.rounds:
+        yield Text(rounds_line(report))
     if (as_of := evidence.as_of) is not None:
         yield Text(f"As of block {as_of.number}, {moment(as_of.time)}: {as_of.finality}")
     if report.rounds:
-        yield Text(rounds_line(report))
         yield from _picture(report.rounds, names, width)
     yield _findings(report)
     if evidence.history is not None:
