@@ -125,10 +125,10 @@ class Inquiry:
         return True
 
     def _read_history(self, contract: ExperimentContract, head: _Head, header: Mapping[str, Any]) -> None:
-        node = name_of(contract.node)
+        node, time = name_of(contract.node), Timestamp(quantity(header.get("timestamp")))
         progress = self.watch(f"reading rounds from {node}")
         self.history, self.source = contract.history(block=head.number, progress=progress), node
-        self.as_of = AsOf(head.number, Timestamp(quantity(header.get("timestamp"))), head.finality)
+        self.as_of = AsOf(head.number, time, head.finality)
 
     def _read_log(self, nodes: Sequence[Node], blocks: range) -> None:
         """Read the first log that is to be had; worth knowing, so it is no gap if there is none."""

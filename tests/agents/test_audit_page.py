@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from colearn_agents.audit_page import audit_page
 from colearn_agents.audit_page.markup import Html, element, text
 from colearn_agents.audit_page.page import MOST_FINDINGS
-from colearn_agents.audit_page.picture import MOST_CELLS, MOST_COLUMNS, width_of
-from colearn_agents.audit_page.tables import MOST_ROWS
+from colearn_agents.audit_page.picture import MOST_CELLS, MOST_COLUMNS, MOST_DRAWN, width_of
+from colearn_agents.audit_page.tables import MOST_MEMBERS, MOST_ROWS
 from colearn_agents.names import Names
 from colearn_chain.artefacts import Sighting
 from colearn_chain.audit import AsOf, Evidence, Kind, Outcome, Report, Witness, audit, unchecked, wrong
 from colearn_chain.rounds import Ballot, Closing, Rules, Status
 from colearn_chain.testing.cards import RELEASE, RUNTIME, card_for, deployed, history_of
 from colearn_chain.testing.histories import Play, played
-from colearn_chain.types import Address, Digest, RoundNumber, Timestamp
+from colearn_chain.types import Address, Digest, RoundNumber, Seat, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -347,6 +347,21 @@ def test_more_rounds_than_a_page_can_list() -> None:
     assert read.rows() == len(LEARNERS)
     assert "the exported history has them" in read.text
     assert not [tag for tag, _ in read.elements if tag == "details"]
+
+
+def test_more_members_than_a_page_can_list() -> None:
+    """Years of coming and going; the picture has the first 64 of them, and both say what they leave out."""
+    assert EVIDENCE.history is not None
+    crowd = [Address(to_checksum_address(number.to_bytes(20))) for number in range(1, MOST_MEMBERS + 8)]
+    joined = [replace(EVIDENCE.history.memberships[0], learner=learner) for learner in crowd]
+    first = REPORT.rounds[0]
+    seats = {Seat(seat): learner for seat, learner in enumerate((first.proposer, *crowd))}
+    report = replace(REPORT, rounds=(replace(first, learners=seats),))
+    evidence = replace(EVIDENCE, history=replace(EVIDENCE.history, memberships=tuple(joined)))
+    read = Read(page_of(evidence, report))
+    assert read.rows() == MOST_MEMBERS + 1
+    assert "7 more are in the exported history." in read.text
+    assert f"{len(seats) - MOST_DRAWN} more learners are in the tables only." in read.text
 
 
 @given(st.integers(1, 2**24))

@@ -141,8 +141,8 @@ def _icon(kind: Kind) -> Html:
     return Html(f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{drawn}</svg>')
 
 
-def _section(heading: str, *content: object, style: str | None = None) -> Html:
-    return element("section", element("h2", heading), *content, class_=style)
+def _section(heading: str, *content: object) -> Html:
+    return element("section", element("h2", heading), *content)
 
 
 def _what_happened(report: Report, names: Names) -> Iterator[Html]:
@@ -222,22 +222,13 @@ def _facts(evidence: Evidence, deployment: Deployment, names: Names) -> Iterator
     if evidence.history is not None:
         yield "history hash", element("code", f"0x{evidence.history.history_hash.hex()}")
     yield "contract", element("code", deployment.contract)
-    organizer = deployment.organizer
-    yield (
-        "first organizer",
-        joined([names.of(organizer), " " if names.of(organizer) else None, element("code", organizer)]),
-    )
+    name, organizer = names.of(deployment.organizer), element("code", deployment.organizer)
+    yield "first organizer", joined([f"{name}, ", organizer]) if name else organizer
     yield "card", f"deployment in block {evidence.card.block.number:,}"
     yield "transaction", element("code", deployment.transaction_hash)
-    yield (
-        "code",
-        joined(
-            [
-                element("code", f"0x{deployment.release.initcode_hash.hex()}"),
-                f" (initcode, by solc {deployment.release.compiler})",
-            ]
-        ),
-    )
+    release = deployment.release
+    yield "initcode", element("code", f"0x{release.initcode_hash.hex()}")
+    yield "compiler", f"solc {release.compiler}"
     yield "spec", element("code", cid_of(deployment.spec_digest))
 
 

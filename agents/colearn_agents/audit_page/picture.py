@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MOST_CELLS = 4_000
 """Of a picture in which each round is a column."""
 
-MOST_ROWS = 64
-"""Learners that are drawn; there can be many more over the years, and the tables have all of them."""
+MOST_DRAWN = 64
+"""Learners that have a row; there can be many more over the years, and the tables have all of them."""
 
 MOST_COLUMNS = 100
 """Of a picture in which a column stands for many rounds."""
@@ -52,7 +52,7 @@ _CHECK = LOOKS[VoteMark.APPROVED].sign
 def picture(rounds: Sequence[ClosedRound], names: Names) -> Html:
     """Draw rounds by learners."""
     everybody = learners_of(rounds)
-    learners, marks = everybody[:MOST_ROWS], [marks_of(closed) for closed in rounds]
+    learners, marks = everybody[:MOST_DRAWN], [marks_of(closed) for closed in rounds]
     labels = [names.short(learner) for learner in learners]
     if len(rounds) * len(learners) <= MOST_CELLS:
         swatches = {name: _sign_alone(f"o-{name}") for name in _OUTCOMES.values()}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from colearn_chain.rounds import ClosedRound, Membership
     from colearn_chain.types import Address
 
+MOST_MEMBERS = 1_000
+"""That are listed; with many years there can be more."""
+
 MOST_OPEN = 200
 """Rounds that stand in one table; more are folded away in blocks."""
 
@@ -56,7 +59,7 @@ _OUTCOMES = {
 
 
 def members_table(memberships: Sequence[Membership], rounds: Sequence[ClosedRound], names: Names) -> Html:
-    """Everybody who ever joined, with what they did."""
+    """Who ever joined, with what they did."""
     deeds: defaultdict[Address, Counter[str]] = defaultdict(Counter)
     for closed in rounds:
         for learner, mark in marks_of(closed).items():
@@ -66,8 +69,11 @@ def members_table(memberships: Sequence[Membership], rounds: Sequence[ClosedRoun
     for made in memberships:
         held[made.learner].append(made)
     heads = ("member", "seat and rounds", *(head for head, _ in _DEEDS))
-    rows = (_member_row(learner, made, deeds[learner], names) for learner, made in held.items())
-    return _table("members", heads, rows)
+    shown = list(held.items())[:MOST_MEMBERS]
+    rows = (_member_row(learner, made, deeds[learner], names) for learner, made in shown)
+    hidden = len(held) - len(shown)
+    more = element("p", f"{hidden:,} more are in the exported history.", class_="quiet") if hidden else None
+    return joined([_table("members", heads, rows), more])
 
 
 def _member_row(learner: Address, held: Iterable[Membership], deeds: Counter[str], names: Names) -> Html:
