@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,8 @@ from colearn_chain.testing.cards import (
     rehashed,
     signed_transaction,
 )
+from colearn_chain.testing.histories import Play
+from colearn_chain.testing.histories import played as played_at_random
 from colearn_chain.types import Address, Digest, RoundNumber, Timestamp
 
 if TYPE_CHECKING:
@@ -94,7 +97,7 @@ def subjects(report: Report, kind: Kind) -> list[str]:
     return [finding.subject for finding in report.findings if finding.kind is kind]
 
 
-def audited_file(data: bytes) -> Report:
+def audited_file(data: bytes, true_hash: bytes = HISTORY.history_hash) -> Report:
     """The audit of an exported history by the true card and the true hash, with no node."""
     file = HistoryFile.from_bytes(data)
     evidence = Evidence(
@@ -102,7 +105,7 @@ def audited_file(data: bytes) -> Report:
         releases=(RELEASE,),
         history=file.history(),
         history_card=file.card,
-        trusted_hash=HISTORY.history_hash,
+        trusted_hash=true_hash,
     )
     return audit(evidence)
 
@@ -260,10 +263,10 @@ def others(value: Any) -> list[Any]:
     return [WORDS.get(value, value + "s")]
 
 
-def is_found(document: Any) -> bool:
+def is_found(document: Any, true_hash: bytes = HISTORY.history_hash) -> bool:
     """Whether a file that says this is refused, or an audit finds something wrong in it."""
     try:
-        report = audited_file(canonical_json(document))
+        report = audited_file(canonical_json(document), true_hash)
     except InvalidArtefact:
         return True
     return report.outcome is Outcome.WRONG
@@ -316,6 +319,31 @@ def test_no_flipped_bit_of_a_file_passes(at: int, bit: int) -> None:
     except InvalidArtefact:
         return
     assert report.outcome is Outcome.WRONG
+
+
+LONG = HistoryFile.of(
+    CARD,
+    history_of(
+        played_at_random(
+            deployed(DEPLOYMENT), Play(RULES, DEPLOYMENT.organizer, [ANN, BOB, CYD]), 40, Random(5)
+        ),
+        DEPLOYMENT,
+    ),
+)
+LONG_DOCUMENT = json.loads(LONG.to_bytes())
+LONG_LEAVES = list(leaves(LONG_DOCUMENT))
+
+
+@given(st.data())
+def test_no_field_of_a_long_history_can_be_another(data: st.DataObject) -> None:
+    """Lapsed and passed turns, silence, every kind of ballot: a lie anywhere among them is found."""
+    path = data.draw(st.sampled_from(LONG_LEAVES))
+    value = at(LONG_DOCUMENT, path)
+    lie = data.draw(st.sampled_from([other for other in others(value) if other != value]))
+    document = copy.deepcopy(LONG_DOCUMENT)
+    at(document, path[:-1])[path[-1]] = lie
+    assert is_found(document, bytes.fromhex(LONG.history_hash[2:]))
+    assert not is_found(LONG_DOCUMENT, bytes.fromhex(LONG.history_hash[2:]))
 
 
 @pytest.mark.parametrize(

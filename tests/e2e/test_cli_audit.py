@@ -351,6 +351,7 @@ def test_who_waits_at_a_terminal_sees_how_far_it_is(card: str, url: str, tmp_pat
     assert "in [red]" in seen_on_a_terminal(card, "--rpc", url, "--artefacts", "[red]", folder=tmp_path)
     assert "reading rounds from" in shown
     assert "reading the log of" in shown
+    assert "checking what was decided" in shown
     assert "5/5" in shown or "6/6" in shown
     assert seen_on_a_terminal(card, "--rpc", url, "--json") == ""
 

@@ -119,6 +119,7 @@ def run_audit(request: Request) -> AuditExit:
     names = Names.read(request.names)
     with watched(silent=request.as_json) as watch:
         evidence = _gathered(request, names, watch)
+        watch("checking what was decided")
         report = audit(evidence, names)
     _print(evidence, report, names, as_json=request.as_json)
     for sentence in _written(request, evidence, report, names):
