@@ -232,6 +232,10 @@ def audit(  # noqa: PLR0913 - each is an option
     Says what was checked, what could not be checked and why, and what is
     wrong: card and code, who could propose and vote, tallies, outcomes,
     times and the history hash; and what is worth knowing beside that.
+
+    Nodes are asked as of one block: the one that the configuration waits
+    for, or else the latest that the chain calls finalized, if it does so.
+    Nothing that exists is overwritten.
     """
     with reported(verbose=verbose):
         if picture is not None:
