@@ -1,11 +1,13 @@
-"""Set what the contract's calls cost beside what they would cost at least, in docs/gas.md.
+"""Make the tables of docs/gas.md from what was measured.
 
-.venv/bin/python scripts/gas_table.py            # writes the table, between its two marks
-.venv/bin/python scripts/gas_table.py --check    # exit status 1 when the table is not that of snapshots/
+.venv/bin/python scripts/gas_table.py            # writes the tables, between their marks
+.venv/bin/python scripts/gas_table.py --check    # exit status 1 when they are not those of snapshots/
 
-What is measured comes from snapshots/Experiment.json (``FOUNDRY_PROFILE=gas forge test``). The floor is added
-up from the prices of the chain: what a call with this signature has to pay that leaves this behind in storage
-and logs.
+The first sets what the contract's calls cost, by snapshots/Experiment.json
+(``FOUNDRY_PROFILE=gas forge test``), beside what they would cost at least. That is added up from the prices
+of the chain: what a call with this signature has to pay that leaves this behind in storage and logs. The
+second shows what the parts of the contract cost at deployment, by snapshots/Deployment.json
+(``scripts/measure_deployment.py``).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
@@ -22,9 +25,9 @@ from eth_hash.auto import keccak
 from colearn_chain.chain.artefact import experiment_artefact
 
 ROOT = Path(__file__).resolve().parent.parent
-SNAPSHOT = ROOT / "snapshots" / "Experiment.json"
+CALLS = ROOT / "snapshots" / "Experiment.json"
+DEPLOYMENT = ROOT / "snapshots" / "Deployment.json"
 REPORT = ROOT / "docs" / "gas.md"
-BEGIN, END = "<!-- table: scripts/gas_table.py -->\n", "<!-- end of the table -->\n"
 
 # Prices of the Prague and Osaka forks, in gas.
 TRANSACTION = 21_000
@@ -35,6 +38,8 @@ READ = 2_100  # a slot that the transaction has not touched, EIP-2929
 CHANGE = 5_000  # read it and write another value over one that is not zero
 NEW = 22_100  # write the first value
 RECOVER = 3_100  # the precompile's 3,000 and the call
+
+DEPLOYMENT_GOAL = 2_500_000
 
 MODEL = keccak(b"model")
 KEY = keccak(b"an X25519 key")
@@ -164,7 +169,7 @@ def rows(code: int) -> list[Call]:
             "deploy",
             deployment(code),
             "creation; initcode; code kept; organizer and history hash new; event",
-            2_500_000,
+            DEPLOYMENT_GOAL,
             "OpenZeppelin 3,418,328",
         ),
         Call(
@@ -219,13 +224,13 @@ ADDRESS = "0x" + "0" * 33 + "1ea4003"
 """Stands for a learner's address; a real one has 20 non-zero bytes, about 200 gas more."""
 
 
-def table(measured: dict[str, int]) -> str:
-    """Return the table in Markdown.
+def calls_table(measured: dict[str, int]) -> str:
+    """Return the table of the calls in Markdown.
 
     Raises:
         SystemExit: the snapshot and the rows name different calls.
     """
-    measured = dict(measured)
+    measured = dict(measured)  # the caller's stays whole
     calls = rows(measured.pop("deploy, bytes of code"))
     if {one.name for one in calls} != measured.keys():
         sys.exit(f"not in both: {sorted({one.name for one in calls} ^ measured.keys())}")
@@ -240,20 +245,58 @@ def table(measured: dict[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def price_of_code(measured: dict[str, int]) -> int:
+    """Price of the code that is kept and of the initcode that brings it."""
+    carried = 16 * (measured["initcode"] - measured["zeros"]) + 4 * measured["zeros"]
+    return CODE_BYTE * measured["code"] + carried + INITCODE_WORD * measured["initcode"] // 32
+
+
+def deployment_table(measured: dict[str, Any], deploy: int) -> str:
+    """Return the table of the contract's parts in Markdown, the dearest first; deployment costs ``deploy``.
+
+    Raises:
+        SystemExit: another contract was measured than the one that ships.
+    """
+    if measured["initcodeHash"] != f"0x{experiment_artefact().initcode_hash.hex()}":
+        sys.exit("snapshots/Deployment.json is of another contract; run: scripts/measure_deployment.py")
+    whole = measured["whole"]
+    saved = {
+        part: (price_of_code(whole) - price_of_code(rest), whole["code"] - rest["code"])
+        for part, rest in measured["without"].items()
+    }
+    lines = ["| without | bytes of code less | gas less | deployment then |", "|---|---|---|---|"]
+    for part, (gas, code) in sorted(saved.items(), key=lambda item: item[1], reverse=True):
+        verdict = " (goal met)" if deploy - gas <= DEPLOYMENT_GOAL else ""
+        lines.append(f"| {part} | {code:,} | {gas:,} | {deploy - gas:,}{verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str, name: str, table: str) -> str:
+    """Return the report with a table between its two marks.
+
+    Raises:
+        SystemExit: the marks are not there.
+    """
+    begin, end = f"<!-- table of {name}: scripts/gas_table.py -->\n", "<!-- end of the table -->\n"
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        sys.exit(f"{REPORT.relative_to(ROOT)} has no place for the table of {name}")
+    return head + begin + table + end + tail
+
+
 def main() -> int:
-    """Write the table, or check it with --check; returns the exit status."""
+    """Write the tables, or check them with --check; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="compare with docs/gas.md, write nothing")
     check = parser.parse_args().check
-    measured = {name: int(gas) for name, gas in json.loads(SNAPSHOT.read_text(encoding="utf-8")).items()}
+    calls = {name: int(gas) for name, gas in json.loads(CALLS.read_text(encoding="utf-8")).items()}
+    deployment = json.loads(DEPLOYMENT.read_text(encoding="utf-8"))
     text = REPORT.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{REPORT.relative_to(ROOT)} has no place for the table")
-    fresh = head + BEGIN + table(measured) + END + tail
+    fresh = with_table(text, "calls", calls_table(calls))
+    fresh = with_table(fresh, "deployment", deployment_table(deployment, calls["deploy"]))
     if check and fresh != text:
         sys.exit("docs/gas.md is not up to date; run: .venv/bin/python scripts/gas_table.py")
     if not check:

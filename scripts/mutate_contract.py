@@ -105,7 +105,7 @@ def killer(mutation: Mutation) -> str:
     suites = re.split(r"^Ran \d+ tests? for \S+:(\w+)$", done.stdout, flags=re.MULTILINE)
     for suite, output in zip(suites[1::2], suites[2::2], strict=True):
         # The name comes after the reason, and after the calls that led there if a random sequence did.
-        if found := re.search(r"\[FAIL.*?\b((?:test|invariant)\w*_\w+)\(", output, re.DOTALL):
+        if found := re.search(r"\[FAIL.*?\b((?:test|invariant)\w*_\w+|setUp)\(", output, re.DOTALL):
             return f"{suite}: {found[1]}"
     return f"exit status {done.returncode}"
 
