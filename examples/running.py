@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LETTERS = {Ballot.APPROVE: "A", Ballot.REJECT: "R", Ballot.UNAVAILABLE: "U", Ballot.NONE: "-"}
 
 
-def run_example(  # noqa: PLR0913 - what differs between examples
+def run_example(
     description: str,
     factory: Factory,
     describe: Callable[[str], str],
@@ -97,13 +97,10 @@ def _show(run: Run, score_name: str) -> None:
     print(f"round  0  {'':{2 * len(run.rounds[0].held)}}  first weights  {_held(run.rounds[0], score_name)}")
     for played in run.rounds[1:]:
         letters = " ".join(_letter(played, learner) for learner in range(len(played.ballots)))
-        outcome = played.outcome.name.lower()
-        print(
-            f"round {played.number:2}  {letters:{2 * len(played.ballots)}}  {outcome:13}  {_held(played, score_name)}"
-        )
-    print(
-        f"\n{run.accepted} of {run.played} proposals were accepted{f'; {run.stalled}' if run.stalled else ''}."
-    )
+        outcome, held = played.outcome.name.lower(), _held(played, score_name)
+        print(f"round {played.number:2}  {letters:{2 * len(played.ballots)}}  {outcome:13}  {held}")
+    ending = f"; {run.stalled}" if run.stalled else ""
+    print(f"\n{run.accepted} of {run.played} proposals were accepted{ending}.")
 
 
 def _letter(played: RoundScores, learner: int) -> str:
