@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from colearn_agents.agent import LearnerAgent
 from colearn_agents.cli.agent_lines import json_line, lines
 from colearn_agents.cli.output import standard_output
-from colearn_agents.costs import ROUND_GAS, Purse, lasting
-from colearn_agents.factories import own_learner
-from colearn_agents.halting import Halt
-from colearn_agents.journal import Journal
-from colearn_agents.opened import open_experiment, open_store
-from colearn_agents.running import Began, Ended, Pace, Reached, Run
+from colearn_agents.experiments.costs import ROUND_GAS, Purse, lasting
+from colearn_agents.experiments.opened import open_experiment, open_store
+from colearn_agents.party.agent import LearnerAgent
+from colearn_agents.party.factories import own_learner
+from colearn_agents.party.halting import Halt
+from colearn_agents.party.journal import Journal
+from colearn_agents.party.running import Began, Ended, Pace, Reached, Run
 from colearn_chain.chain import Patience, Sender
 from colearn_chain.chain.cards import name_of
 from colearn_chain.errors import ConfigError
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from colearn_agents.config import Config
-    from colearn_agents.events import Event, Observer
-    from colearn_agents.opened import OpenedExperiment
+    from colearn_agents.configuration.config import Config
+    from colearn_agents.experiments.opened import OpenedExperiment
+    from colearn_agents.party.events import Event, Observer
     from colearn_chain.rounds import Snapshot
     from colearn_chain.types import Address
 
@@ -77,7 +77,7 @@ def _agent(
 ) -> LearnerAgent:
     """Put an agent together, and tell of its beginning before its learner is made, which can take long."""
     snapshot = opened.contract.snapshot(sender.address)
-    _check_joined(snapshot, sender.address)
+    _check_joined(snapshot, sender.address, config)
     purse = Purse.of(opened.node, sender.address)
     purse.check(ROUND_GAS)
     path = config.journals / f"{opened.deployment.experiment.replace(':', '-')}-{sender.address}.jsonl"
@@ -115,11 +115,12 @@ def _agent(
     )
 
 
-def _check_joined(snapshot: Snapshot, learner: Address) -> None:
+def _check_joined(snapshot: Snapshot, learner: Address, config: Config) -> None:
     if snapshot.joined:
         return
     if snapshot.invited:
-        raise ConfigError(f"{learner} is invited and has not joined: colearn-chain experiment join")
+        command = f"colearn-chain experiment join --config {config.path}"
+        raise ConfigError(f"{learner} is invited and has not joined: {command}")
     raise ConfigError(
         f"{learner} is not a member of this experiment, and its organizer has not invited it: "
         f"colearn-chain experiment invite {learner}"
