@@ -254,6 +254,7 @@ class ExperimentContract:
     def snapshot(self, learner: Address, *, block: BlockIdentifier = "latest") -> Snapshot:
         """Return all that a learner's agent needs to decide what to do next, with one request."""
         snapshot = _value(Snapshot, self._read("snapshot", learner, block=block))
+        _round(snapshot.round_word, snapshot.round_digest)  # which nobody may find to be no round later
         self.node.saw_block(snapshot.block_number)
         return snapshot
 

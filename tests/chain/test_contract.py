@@ -286,6 +286,13 @@ def test_a_node_that_tells_of_more_than_there_can_be(wire: Wire, changes: dict[s
     assert wire.provider.calls["eth_call"] == 2
 
 
+def test_a_node_that_tells_of_a_round_that_can_be_none(wire: Wire) -> None:
+    """A status of 255 is refused where it is read, not where somebody first looks at the round."""
+    wire.provider.answer("eth_call", answer(wire, "snapshot", NOBODY, roundWord=0xFF << 200))
+    with pytest.raises(ChainError, match="is no round"):
+        ExperimentContract(wire.node, wire.world.contract.address).snapshot(NOBODY)
+
+
 @pytest.mark.parametrize("count", [2, 6])
 def test_a_page_of_another_length_than_was_asked_for(wire: Wire, count: int) -> None:
     """Two memberships where three are, or six: neither is taken for the list."""
