@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colearn_agents.pictures import draw_votes_picture
-from colearn_agents.runs import run_locally, run_on_chain
-from colearn_agents.settings import GroupSettings
+from colearn_agents.group.pictures import draw_votes_picture
+from colearn_agents.group.runs import run_locally, run_on_chain
+from colearn_agents.group.settings import GroupSettings
 from colearn_chain.errors import ColearnError
 from colearn_chain.plotting import draw_scores
 from colearn_chain.rounds import Ballot, Status
@@ -21,9 +21,9 @@ from colearn_chain.rounds import Ballot, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from colearn_agents.factories import Factory
-    from colearn_agents.runs import Run
-    from colearn_agents.scorebook import RoundScores
+    from colearn_agents.group.runs import Run
+    from colearn_agents.group.scorebook import RoundScores
+    from colearn_agents.party.factories import Factory
     from colearn_chain.artefacts import LearnerContext
     from colearn_chain.ml_interface import DiffPrivBudget, MachineLearningInterface
 

@@ -27,9 +27,9 @@ from urllib.parse import urlsplit
 
 from eth_utils.crypto import keccak
 
-from colearn_agents.audit_page import audit_page
-from colearn_agents.evidence import from_nodes
-from colearn_agents.names import Names
+from colearn_agents.auditing.audit_page import audit_page
+from colearn_agents.auditing.evidence import from_nodes
+from colearn_agents.auditing.names import Names
 from colearn_chain.audit import HistoryFile, Outcome, audit
 from colearn_chain.chain import Account, ExperimentContract, Sender
 from colearn_chain.chain.abi import experiment_interface

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
-    from colearn_agents.agent import LearnerAgent
-    from colearn_agents.events import Event
-    from colearn_agents.founding import Chain, Founding
+    from colearn_agents.group.founding import Chain, Founding
+    from colearn_agents.party.agent import LearnerAgent
+    from colearn_agents.party.events import Event
     from colearn_chain.chain import Node
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.rounds import Action
@@ -104,7 +104,7 @@ class Play:
 
     def observe(self, event: Event) -> None:
         """Count transactions."""
-        from colearn_agents.events import Sent
+        from colearn_agents.party.events import Sent
 
         if isinstance(event, Sent):
             self.transactions += 1
@@ -255,8 +255,8 @@ def sit_down(
     play: Play, start: Callable[[Sequence[Address]], Chain], learners: int, rounds: int, folder: Path
 ) -> list[Seat]:
     """Found an experiment, and give each learner an agent with a wire of its own to the node."""
-    from colearn_agents.founding import found
-    from colearn_agents.settings import GroupSettings
+    from colearn_agents.group.founding import found
+    from colearn_agents.group.settings import GroupSettings
     from colearn_chain.storage import ArtefactStore, DirectoryStorage
 
     crew = [lenet(play.learning) for _ in range(learners)]
@@ -270,9 +270,9 @@ def seat_of(
     play: Play, founding: Founding, learner: MachineLearningInterface, index: int, folder: Path
 ) -> Seat:
     """Put one agent together: the shared store, a journal on disk, and a counted wire."""
-    from colearn_agents.agent import LearnerAgent
-    from colearn_agents.founding import party_account
-    from colearn_agents.journal import Journal
+    from colearn_agents.group.founding import party_account
+    from colearn_agents.party.agent import LearnerAgent
+    from colearn_agents.party.journal import Journal
     from colearn_chain.chain import ExperimentContract, Sender
     from colearn_chain.storage import ArtefactStore, DirectoryStorage
 

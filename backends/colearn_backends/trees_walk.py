@@ -67,8 +67,6 @@ class SumKeeper:
             return self._remember(trees, sum_trees(trees, self._layout, self._features))
         self._known = [known for known in self._known if known is not longest] + [longest]
         known, before = longest
-        if known.count == trees.count:
-            return before
         rest = trees.cut(known.count)
         return self._remember(trees, sum_trees(rest, self._layout, self._features, before))
 

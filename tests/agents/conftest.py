@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents.agent import LearnerAgent
-from colearn_agents.founding import Founding, found
-from colearn_agents.journal import Journal
-from colearn_agents.settings import GroupSettings
+from colearn_agents.group.founding import Founding, found
+from colearn_agents.group.settings import GroupSettings
+from colearn_agents.party.agent import LearnerAgent
+from colearn_agents.party.journal import Journal
 from colearn_chain.artefacts import ProposalClaim, experiment_id
 from colearn_chain.rounds import Ballot, Stop, Wait
 from colearn_chain.storage import ArtefactStore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from colearn_agents.events import Event
+    from colearn_agents.party.events import Event
     from colearn_chain.ml_interface import MachineLearningInterface
     from colearn_chain.rounds import Action, Round, Snapshot
     from colearn_chain.storage import Storage

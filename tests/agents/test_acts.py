@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from eth_utils.address import to_checksum_address
 
-from colearn_agents import acts
-from colearn_agents.acts import Act, Situation
-from colearn_agents.refusals import in_words
+from colearn_agents.experiments import acts
+from colearn_agents.experiments.acts import Act, Situation
+from colearn_agents.experiments.refusals import in_words
 from colearn_chain.chain.abi import ENUMS, experiment_interface
 from colearn_chain.errors import ContractReverted
 from colearn_chain.rounds import Ballot, Call, Experiment, Phase, RuleBroken, Rules

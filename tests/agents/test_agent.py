@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents import events
-from colearn_agents.journal import Journal
+from colearn_agents.party import events
+from colearn_agents.party.journal import Journal
 from colearn_chain.chain import ExperimentContract
 from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import (

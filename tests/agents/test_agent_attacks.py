@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents import events
+from colearn_agents.party import events
 from colearn_chain.artefacts import MANIFEST_FILE, WEIGHTS_FILE, Manifest, WeightsFile
 from colearn_chain.errors import ContentNotFound
 from colearn_chain.rounds import Ballot, Phase, Status, Stop, Vote, Wait

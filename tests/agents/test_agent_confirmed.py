@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web3 import Web3
 
-from colearn_agents.agent import ASLEEP_SECONDS, LearnerAgent
-from colearn_agents.confirmed import ConfirmedRounds
-from colearn_agents.founding import party_account
-from colearn_agents.journal import Journal
+from colearn_agents.group.founding import party_account
+from colearn_agents.party.agent import ASLEEP_SECONDS, LearnerAgent
+from colearn_agents.party.confirmed import ConfirmedRounds
+from colearn_agents.party.journal import Journal
 from colearn_chain.chain import ExperimentContract, Node, Sender
 from colearn_chain.errors import ChainError
 from colearn_chain.rounds import Adopt, Advance, Ballot, Phase, Propose, Start, Status, Stop, Wait

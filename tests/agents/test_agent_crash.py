@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web3 import Web3
 
-from colearn_agents import events
-from colearn_agents.agent import LearnerAgent
-from colearn_agents.founding import party_account
-from colearn_agents.journal import Journal
+from colearn_agents.group.founding import party_account
+from colearn_agents.party import events
+from colearn_agents.party.agent import LearnerAgent
+from colearn_agents.party.journal import Journal
 from colearn_chain.chain import ExperimentContract, Node, Patience, Sender
 from colearn_chain.errors import ContractReverted, StorageError, TransportError
 from colearn_chain.ml_interface import DiffPrivBudget, ProposedWeights, TrainingSummary, Weights
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from colearn_agents.journal import AnyRecord
+    from colearn_agents.party.journal import AnyRecord
     from colearn_chain.chain import Receipt
     from tests.agents.conftest import Table
 

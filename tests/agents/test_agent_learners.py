@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents import events
-from colearn_agents.journal import Journal
+from colearn_agents.party import events
+from colearn_agents.party.journal import Journal
 from colearn_chain.errors import InvalidWeights, LearnerError
 from colearn_chain.ml_interface import ProposedWeights, Weights
 from colearn_chain.rounds import Ballot, Status

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents import events
 from colearn_agents.cli.agent_lines import json_line, lines, short
-from colearn_agents.running import Began, Ended, Failed, Resumed
+from colearn_agents.party import events
+from colearn_agents.party.running import Began, Ended, Failed, Resumed
 from colearn_chain.ml_interface import DiffPrivBudget, TrainingSummary
 from colearn_chain.rounds import Ballot, Closing, Phase, Status
 from colearn_chain.storage import cid_of
 from colearn_chain.types import NO_DIGEST, Address, Digest, RoundNumber, Timestamp
 
 if TYPE_CHECKING:
-    from colearn_agents.events import Event
+    from colearn_agents.party.events import Event
 
 NOW = 1_700_000_000.25
 TIME = "2023-11-14 22:13:20 UTC"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents.chronicle import Chronicle
-from colearn_agents.stalling import StallWatch
+from colearn_agents.group.stalling import StallWatch
+from colearn_agents.party.chronicle import Chronicle
 from colearn_chain.errors import ChainError
 from colearn_chain.rounds import UNOPENED, Ballot, Membership, Round, Status
 from colearn_chain.types import NO_DIGEST, NO_END, Address, Digest, RoundNumber, Seat

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents.group import Group, GroupSettings
+from colearn_agents.group.group import Group, GroupSettings
 from colearn_chain.driver import run, set_equal_weights
 from colearn_chain.ml_interface import (
     ColearnModel,

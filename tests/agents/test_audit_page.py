@@ -14,12 +14,12 @@ from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.audit_page import audit_page
-from colearn_agents.audit_page.markup import Html, element, text
-from colearn_agents.audit_page.page import MOST_FINDINGS
-from colearn_agents.audit_page.picture import MOST_CELLS, MOST_COLUMNS, MOST_DRAWN, width_of
-from colearn_agents.audit_page.tables import MOST_MEMBERS, MOST_ROWS
-from colearn_agents.names import Names
+from colearn_agents.auditing.audit_page import audit_page
+from colearn_agents.auditing.audit_page.markup import Html, element, text
+from colearn_agents.auditing.audit_page.page import MOST_FINDINGS
+from colearn_agents.auditing.audit_page.picture import MOST_CELLS, MOST_COLUMNS, MOST_DRAWN, width_of
+from colearn_agents.auditing.audit_page.tables import MOST_MEMBERS, MOST_ROWS
+from colearn_agents.auditing.names import Names
 from colearn_chain.artefacts import Sighting
 from colearn_chain.audit import AsOf, Evidence, Kind, Outcome, Report, Witness, audit, unchecked, wrong
 from colearn_chain.rounds import Ballot, Closing, Rules, Status

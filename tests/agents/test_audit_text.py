@@ -10,8 +10,8 @@ import pytest
 from eth_utils.address import to_checksum_address
 from rich.console import Console
 
+from colearn_agents.auditing.names import Names
 from colearn_agents.cli.audit_text import audit_text
-from colearn_agents.names import Names
 from colearn_chain.audit import Evidence, Report, audit, wrong
 from colearn_chain.rounds import Rules
 from colearn_chain.testing.cards import RELEASE, card_for, deployed, history_of

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from colearn_agents.baselines import Party, compare, train_steps, train_until_stop
-from colearn_agents.settings import GroupSettings
+from colearn_agents.group.baselines import Party, compare, train_steps, train_until_stop
+from colearn_agents.group.settings import GroupSettings
 from colearn_chain.ml_interface import Weights
 from colearn_chain.testing.learners import IdleLearner, StepLearner
 

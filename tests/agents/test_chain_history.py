@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents.chain_history import history_document, read_history
+from colearn_agents.auditing.chain_history import history_document, read_history
 from colearn_chain.chain import embedded_chain
 from colearn_chain.errors import ConfigError, InvalidHistory
 from colearn_chain.rounds import Ballot, Phase

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from colearn_agents.config import Config, load_config
-from colearn_agents.passwords import VARIABLE
-from colearn_agents.toml_file import MOST_FILE_BYTES
+from colearn_agents.configuration.config import Config, load_config
+from colearn_agents.configuration.passwords import VARIABLE
+from colearn_agents.configuration.toml_file import MOST_FILE_BYTES
 from colearn_chain.chain import Account
 from colearn_chain.chain.keystore import Keystore, WrongPassword
 from colearn_chain.errors import ConfigError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.toml_lines import Key, line_of
+from colearn_agents.configuration.toml_lines import Key, line_of
 
 TEXT = '''# a comment
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.costs import ROUND_GAS, GasPrice, Purse, ether, lasting
-from colearn_agents.creating import INVITATION_GAS
+from colearn_agents.experiments.costs import ROUND_GAS, GasPrice, Purse, ether, lasting
+from colearn_agents.experiments.creating import INVITATION_GAS
 from colearn_chain.chain import embedded_chain
 from colearn_chain.chain.fees import HEADROOM
 from colearn_chain.chain.node import quantity

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from colearn_agents.creating import LOOKS, Blueprint, Created, check_ground, deploy, draw_up, finish, publish
-from colearn_agents.pending import PendingDeployment
-from colearn_agents.rules_file import EXAMPLE, read_rules
+from colearn_agents.experiments.creating import (
+    LOOKS,
+    Blueprint,
+    Created,
+    check_ground,
+    deploy,
+    draw_up,
+    finish,
+    publish,
+)
+from colearn_agents.experiments.pending import PendingDeployment
+from colearn_agents.experiments.rules_file import EXAMPLE, read_rules
 from colearn_chain.artefacts import Card
 from colearn_chain.chain import Patience
 from colearn_chain.errors import ChainError, InvalidArtefact, StorageError, TransactionFailed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web3 import Web3
 
-from colearn_agents.evidence import from_nodes
+from colearn_agents.auditing.evidence import from_nodes
 from colearn_chain.audit import Kind, Outcome, audit
 from colearn_chain.chain import ExperimentContract, Node, embedded_chain
 from colearn_chain.chain.abi import Interface, experiment_interface

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents.config_tables import LearnerTable
-from colearn_agents.factories import load_factory, own_learner
+from colearn_agents.configuration.config_tables import LearnerTable
+from colearn_agents.party.factories import load_factory, own_learner
 from colearn_chain.artefacts import LearnerContext
 from colearn_chain.errors import ConfigError, LearnerError
 from colearn_chain.ml_interface import MachineLearningInterface

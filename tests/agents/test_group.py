@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents import events
-from colearn_agents.baselines import Party
-from colearn_agents.group import Group, GroupSettings
-from colearn_agents.runs import run_locally
+from colearn_agents.group.baselines import Party
+from colearn_agents.group.group import Group, GroupSettings
+from colearn_agents.group.runs import run_locally
+from colearn_agents.party import events
 from colearn_chain.errors import ConfigError, LearnerError
 from colearn_chain.rounds import Ballot, Closing, Phase, Status
 from colearn_chain.storage import cid_of
@@ -20,7 +20,7 @@ from colearn_chain.testing.learners import Phase as Asked
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from colearn_agents.events import Event
+    from colearn_agents.party.events import Event
     from colearn_chain.artefacts import LearnerContext
     from colearn_chain.ml_interface import MachineLearningInterface
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents.guarded import GuardedLearner
+from colearn_agents.party.guarded import GuardedLearner
 from colearn_chain.errors import InvalidWeights, LearnerError
 from colearn_chain.ml_interface import (
     DiffPrivBudget,

@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from colearn_agents.halting import SIGNALS, Halt, Halted
+from colearn_agents.party.halting import SIGNALS, Halt, Halted
 
 FOREVER = 3_600.0
 
 BUSY = """\
 import os, signal, sys
-from colearn_agents.halting import Halt
+from colearn_agents.party.halting import Halt
 with Halt.open() as halt, halt.on_signals():
     print("ready", flush=True)
     while True:  # nothing here looks whether it was asked

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from colearn_agents.config_tables import LearnerTable
-from colearn_agents.joining import Applicant, check_privacy, check_storage, examine_learner
+from colearn_agents.configuration.config_tables import LearnerTable
+from colearn_agents.experiments.joining import Applicant, check_privacy, check_storage, examine_learner
 from colearn_chain.artefacts import ExperimentSpec, PrivacyTerms, Score
 from colearn_chain.errors import ConfigError, InvalidArtefact, LearnerError, StorageError
 from colearn_chain.ml_interface import DiffPrivConfig

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.journal import Adopted, Journal, Judged, Sent, Stored, Trained, hex_of
+from colearn_agents.party.journal import Adopted, Journal, Judged, Sent, Stored, Trained, hex_of
 from colearn_chain.errors import ConfigError, StorageError
 from colearn_chain.ml_interface import DiffPrivBudget, TrainingSummary
 from colearn_chain.rounds import Ballot

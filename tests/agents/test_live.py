@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from colearn_agents import events
-from colearn_agents.board import Board, Row
-from colearn_agents.effort import Effort
-from colearn_agents.live import LiveTable, PlainLines, ballots_heading, ballots_text, rounds_table
-from colearn_agents.scorebook import UNSCORED, ScoreBook, Scores
+from colearn_agents.group.board import Board, Row
+from colearn_agents.group.effort import Effort
+from colearn_agents.group.live import LiveTable, PlainLines, ballots_heading, ballots_text, rounds_table
+from colearn_agents.group.scorebook import UNSCORED, ScoreBook, Scores
+from colearn_agents.party import events
 from colearn_chain.rounds import Ballot, Closing, Status
 from colearn_chain.types import NO_DIGEST, Address, Digest, RoundNumber
 

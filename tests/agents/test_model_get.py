@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
-from colearn_agents.group import Group, GroupSettings
+from colearn_agents.group.group import Group, GroupSettings
 from colearn_chain.chain.cards import make_card
 from colearn_chain.storage import cid_of
 from colearn_chain.testing.doors import open_to_the_network

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from colearn_agents.new_files import check_new, write_new
-from colearn_agents.pending import MOST_BYTES, PendingDeployment
+from colearn_agents.experiments.new_files import check_new, write_new
+from colearn_agents.experiments.pending import MOST_BYTES, PendingDeployment
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.group import GroupSettings
-from colearn_agents.records import (
+from colearn_agents.group.group import GroupSettings
+from colearn_agents.group.records import (
     SCORE_FIELDS,
     add_run,
     make_folder,
@@ -20,8 +20,8 @@ from colearn_agents.records import (
     write_json,
     write_scores,
 )
-from colearn_agents.runs import Run
-from colearn_agents.scorebook import UNSCORED, RoundScores, Scores
+from colearn_agents.group.runs import Run
+from colearn_agents.group.scorebook import UNSCORED, RoundScores, Scores
 from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import Ballot, Status
 

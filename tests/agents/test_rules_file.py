@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colearn_agents.rules_file import EXAMPLE, Plan, read_rules
+from colearn_agents.experiments.rules_file import EXAMPLE, Plan, read_rules
 from colearn_chain.errors import ConfigError
 from colearn_chain.rounds import Rules
 from colearn_chain.weights import TensorSchema, WeightSchema
@@ -164,7 +164,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_example_lists_every_key(tmp_path: Path) -> None:
     """Whatever may stand in such a file stands in the example, if only in a comment."""
-    from colearn_agents.rules_file import RulesFile, RulesTable  # noqa: PLC0415 - for this test alone
+    from colearn_agents.experiments.rules_file import RulesFile, RulesTable  # noqa: PLC0415 - for this test alone
     from colearn_chain.artefacts import PrivacyTerms  # noqa: PLC0415 - likewise
 
     for model in (RulesFile, RulesTable, PrivacyTerms):

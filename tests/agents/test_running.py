@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colearn_agents import events
-from colearn_agents.halting import Halted
-from colearn_agents.running import ASKED, NOTHING_DUE, Failed, Pace, Reached, Resumed, Run
+from colearn_agents.party import events
+from colearn_agents.party.halting import Halted
+from colearn_agents.party.running import ASKED, NOTHING_DUE, Failed, Pace, Reached, Resumed, Run
 from colearn_chain.chain.transactions import CannotPay
 from colearn_chain.errors import ChainError, ConfigError, ContractReverted, StorageError
 from colearn_chain.rounds import Action, Advance, Ballot, Closing, Propose, Status, Stop, Wait
@@ -17,7 +17,7 @@ from colearn_chain.types import Address, Digest, RoundNumber
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from colearn_agents.events import Event
+    from colearn_agents.party.events import Event
 
 ME = Address("0x0000000000000000000000000000000000000001")
 NUMBER = RoundNumber(3)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from colearn_agents.stored import contents_of
+from colearn_agents.auditing.stored import contents_of
 from colearn_chain.artefacts import ExperimentSpec, ProposalClaim, Score, experiment_id
 from colearn_chain.audit import Content, State
 from colearn_chain.chain import ExperimentContract, embedded_chain

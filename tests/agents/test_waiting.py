@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web3 import Web3
 
-from colearn_agents.waiting import Standing, await_counted
+from colearn_agents.experiments.waiting import Standing, await_counted
 from colearn_chain.chain import Node, Patience, Sender, embedded_chain
 from colearn_chain.errors import ChainError, TransactionFailed
 from colearn_chain.testing.chain import Fault, FaultyProvider, HandClock

@@ -344,6 +344,60 @@ def test_a_learner_may_lack_classes(maker: Maker, present: tuple[int, ...]) -> N
             assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
+def test_what_a_learner_knows_of_keeps_its_place() -> None:
+    """A learner that lacks the first class does not take the others for it."""
+    poor = forest(**three(lambda seed: blobs(seed, present=(1, 2))))
+    new = proposed(poor)["leaf_values"][1:]
+    assert not new[:, 0].any()
+    poor.mli_accept_weights(poor.mli_propose_weights())
+    x, y = blobs(8, present=(1, 2))
+    assert (model_of(poor).predict(x) == y).mean() > 0.8
+
+
+def test_a_value_beside_a_threshold_is_rounded_as_in_training() -> None:
+    """scikit-learn compares in 32 bits: what is 0.5 there goes left at 0.5, whatever 64 bits know of it."""
+    x, y = np.repeat(np.arange(60)[:, None] % 2, 4, axis=1).astype(float), np.arange(60) % 2
+    learner = forest(train_data=(x, y), max_depth=1)
+    learner.mli_accept_weights(learner.mli_propose_weights())
+    assert set(arrays(learner)["threshold"]) == {0.0, 0.5}
+    assert model_of(learner).predict([[0.5 + 1e-12] * 4, [0.5 + 1e-6] * 4]).tolist() == [0, 1]
+
+
+def one_answer(learner: TreesLearner, answer: list[float]) -> Weights:
+    """An ensemble that answers the same for every sample."""
+    first = arrays(learner)
+    rows = np.array(answer, first["leaf_values"].dtype).reshape(first["leaf_values"].shape)
+    return Weights(weights=first | {"leaf_values": rows})
+
+
+def test_what_was_taken_for_impossible_costs_a_lot_and_not_everything() -> None:
+    """A forest that is sure and wrong has a score, and one that is a little less so is better."""
+    learner = forest()
+    learner.mli_accept_weights(one_answer(learner, [1, 0, 0]))
+    score = learner.mli_test_weights(learner.mli_get_current_weights()).vote_score
+    assert score == pytest.approx(2 / 3 * math.log(np.finfo(np.float64).eps))
+    assert learner.mli_test_weights(learner.mli_propose_weights()).vote
+
+
+@pytest.mark.parametrize(
+    ("maker", "margins", "expected"),
+    [
+        (multiclass, [1e12, 0, -1e12], [1, 0, 0]),
+        (binary, [1e12], [0, 1]),
+        (binary, [-1e12], [1, 0]),
+        (regression, [1e12], 1e12),
+    ],
+)
+def test_the_largest_margins_are_still_predictions(maker: Maker, margins: list[float], expected: Any) -> None:
+    """Nothing overflows, and no warning is given."""
+    learner = maker()
+    learner.mli_accept_weights(one_answer(learner, margins))
+    model = model_of(learner)
+    predict = model.predict if isinstance(model, TreeRegressor) else model.predict_proba
+    assert predict(np.zeros((1, 4)))[0] == pytest.approx(expected)
+    assert math.isfinite(learner.mli_test_weights(learner.mli_get_current_weights()).vote_score)
+
+
 def test_one_class_alone_teaches_boosting_nothing() -> None:
     """There is nothing to split, and one party's base rate is no news to the others."""
     learner = binary(**three(lambda seed: blobs(seed, present=(1,))))

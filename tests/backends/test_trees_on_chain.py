@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from colearn_agents import events
-from colearn_agents.group import Group, GroupSettings
+from colearn_agents.group.group import Group, GroupSettings
+from colearn_agents.party import events
 from colearn_backends.boosting import BoostingLearner
 from colearn_backends.forest import RandomForestLearner
 from colearn_backends.splitting import split_over_learners

@@ -136,6 +136,34 @@ def test_splits_that_only_lightgbm_can_follow_are_refused(missing: str, categori
         boosting_dump.trees_of(booster.dump_model())
 
 
+@pytest.mark.parametrize(
+    ("missing_type", "threshold", "default_left", "left"),
+    [
+        ("None", -0.5, True, 0),
+        ("None", 0.0, False, 1),
+        ("None", 0.5, False, 1),
+        ("NaN", -0.5, True, 1),
+        ("NaN", 0.5, False, 0),
+    ],
+)
+def test_missing_values_go_where_lightgbm_sends_them(
+    missing_type: str, threshold: float, default_left: object, left: int
+) -> None:
+    """Where it learnt to; where it saw none in training, it takes them for 0."""
+    split = {
+        "split_feature": 2,
+        "decision_type": "<=",
+        "missing_type": missing_type,
+        "threshold": threshold,
+        "default_left": default_left,
+        "left_child": {"leaf_value": 1.0},
+        "right_child": {"leaf_value": 2.0},
+    }
+    trees = boosting_dump.trees_of({"num_tree_per_iteration": 1, "tree_info": [{"tree_structure": split}]})
+    assert trees is not None
+    assert trees.missing_left.tolist() == [left, 0, 0]
+
+
 def follow(trees: Trees, tree: int, sample: np.ndarray) -> np.ndarray:
     """One tree and one sample, step by step."""
     start, node = int(trees.offsets[tree]), 0

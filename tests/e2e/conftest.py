@@ -15,7 +15,7 @@ from web3 import Web3
 
 from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
-from colearn_agents.rules_file import EXAMPLE
+from colearn_agents.experiments.rules_file import EXAMPLE
 from colearn_chain.artefacts import Card
 from colearn_chain.chain import ExperimentContract, Node, Sender, embedded_chain
 from colearn_chain.chain.artefact import packaged_releases

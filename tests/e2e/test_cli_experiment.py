@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from colearn_agents.cli import app
 from colearn_agents.cli.failures import EXIT_CODES, ExitCode
-from colearn_agents.rules_file import EXAMPLE, read_rules
+from colearn_agents.experiments.rules_file import EXAMPLE, read_rules
 from colearn_chain.artefacts import Card, ProposalClaim, experiment_id
 from colearn_chain.chain.artefact import packaged_releases
 from colearn_chain.chain.cards import check_card

@@ -17,7 +17,7 @@ from eth_utils.conversions import to_bytes
 from web3 import Web3
 
 from colearn_agents.cli.failures import ExitCode
-from colearn_agents.pending import PendingDeployment
+from colearn_agents.experiments.pending import PendingDeployment
 from colearn_chain.artefacts import Card
 from colearn_chain.artefacts.creation import read_creation
 from colearn_chain.chain import EmbeddedChain, ExperimentContract, Node, Sender, embedded

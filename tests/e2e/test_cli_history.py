@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from colearn_agents.chain_history import history_document, read_history
+from colearn_agents.auditing.chain_history import history_document, read_history
 from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
 from colearn_agents.cli.history import connect, show_history

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from colearn_agents.baselines import Comparison, Training
 from colearn_agents.cli.output import score, size
 from colearn_agents.cli.report import Costs, introduction, results_document, verdict
-from colearn_agents.group import GroupSettings
+from colearn_agents.group.baselines import Comparison, Training
+from colearn_agents.group.group import GroupSettings
 
 
 def trained(*scores: float) -> Training:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from colearn_agents.cli import app
 from colearn_agents.cli.failures import ExitCode
 from colearn_agents.cli.simulate import summary
-from colearn_agents.group import GroupSettings
-from colearn_agents.runs import run_locally
+from colearn_agents.group.group import GroupSettings
+from colearn_agents.group.runs import run_locally
 from colearn_chain.rounds import Ballot, Status
 from colearn_chain.testing.learners import IdleLearner, NanLearner, StepLearner
 

@@ -100,7 +100,7 @@ def demo(  # noqa: PLR0913 - each is an option
     with reported(verbose=verbose):
         need("demo", "eth_tester", "matplotlib", "sklearn")
         from colearn_agents.cli.demo import run_demo
-        from colearn_agents.group import GroupSettings
+        from colearn_agents.group.group import GroupSettings
 
         arguments: dict[str, Any] = {"epochs": epochs} | ({} if alpha is None else {"alpha": alpha})
         settings = GroupSettings(
@@ -141,7 +141,7 @@ def simulate(  # noqa: PLR0913 - each is an option
         if driver is Driver.CHAIN:
             need("local", "eth_tester")
         from colearn_agents.cli.simulate import run_simulation
-        from colearn_agents.group import GroupSettings
+        from colearn_agents.group.group import GroupSettings
 
         arguments = _arguments(arg or []) | ({} if alpha is None else {"alpha": alpha})
         settings = GroupSettings(

@@ -123,14 +123,14 @@ def show(name: Name, *, keystore: Folder = None, as_json: AsJson = False, verbos
 
 
 def _keystore(folder: Path | None) -> Keystore:
-    from colearn_agents.config_tables import DEFAULT_KEYSTORE
+    from colearn_agents.configuration.config_tables import DEFAULT_KEYSTORE
     from colearn_chain.chain.keystore import Keystore
 
     return Keystore((folder or DEFAULT_KEYSTORE).expanduser())
 
 
 def _password(account: str, file: Path | None, *, new: bool = False) -> str:
-    from colearn_agents.passwords import password_for
+    from colearn_agents.configuration.passwords import password_for
 
     return password_for(account, file=file, environment=os.environ, new=new)
 
@@ -141,8 +141,8 @@ def _new_password(account: str, file: Path | None) -> str:
 
 def _private_key(file: Path | None) -> bytes:
     """The private key that a file holds, or that is typed; no error repeats it."""
-    from colearn_agents.passwords import asked
-    from colearn_agents.references import read_secret
+    from colearn_agents.configuration.passwords import asked
+    from colearn_agents.configuration.references import read_secret
 
     text = asked("Private key: ") if file is None else read_secret(file)
     if _HEX_KEY.fullmatch(text.strip()) is None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from colearn_agents import events
 from colearn_agents.cli.output import score
-from colearn_agents.running import Began, Ended, Failed, Resumed
+from colearn_agents.party import events
+from colearn_agents.party.running import Began, Ended, Failed, Resumed
 from colearn_agents.wording import counted, from_now, moment
 from colearn_chain.errors import shown
 from colearn_chain.rounds import Ballot, Closing, Phase, Status
@@ -25,7 +25,7 @@ from colearn_chain.types import NO_DIGEST, Digest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from colearn_agents.events import Event
+    from colearn_agents.party.events import Event
     from colearn_chain.chain.networks import Finality
 
 _PHASES = {

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from colearn_agents.auditing.evidence import deployment_of, from_file, from_nodes, read_file
+from colearn_agents.auditing.marks import learners_of, marks_of
+from colearn_agents.auditing.names import Names
+from colearn_agents.auditing.stored import contents_of
 from colearn_agents.cli.audit_text import audit_document, audit_text
 from colearn_agents.cli.failures import AuditExit
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.progress import watched
-from colearn_agents.evidence import deployment_of, from_file, from_nodes, read_file
-from colearn_agents.marks import learners_of, marks_of
-from colearn_agents.names import Names
-from colearn_agents.new_files import check_new, write_new
-from colearn_agents.stored import contents_of
+from colearn_agents.experiments.new_files import check_new, write_new
 from colearn_chain import __version__
 from colearn_chain.artefacts import Card
 from colearn_chain.audit import HistoryFile, Outcome, audit
@@ -183,7 +183,7 @@ def _print(evidence: Evidence, report: Report, names: Names, *, as_json: bool) -
 def _written(request: Request, evidence: Evidence, report: Report, names: Names) -> Iterator[str]:
     """Write the files that were asked for; what could not be made of this audit is said."""
     if request.report is not None:
-        from colearn_agents.audit_page import audit_page  # noqa: PLC0415 - not for every audit
+        from colearn_agents.auditing.audit_page import audit_page  # noqa: PLC0415 - not for every audit
 
         page = audit_page(
             evidence, report, names, command=request.command(), made_at=int(time.time()), version=__version__

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from colearn_agents.marks import learners_of, marks_of
+from colearn_agents.auditing.marks import learners_of, marks_of
 from colearn_agents.wording import moment
 from colearn_chain.audit import Kind
 from colearn_chain.errors import shown
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from colearn_agents.names import Names
+    from colearn_agents.auditing.names import Names
     from colearn_chain.audit import Evidence, Report
     from colearn_chain.rounds import ClosedRound
 

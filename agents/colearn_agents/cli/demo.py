@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colearn_agents.baselines import Party, compare
-from colearn_agents.board import Board
-from colearn_agents.chain_history import history_document, read_history
+from colearn_agents.auditing.chain_history import history_document, read_history
 from colearn_agents.cli import report
 from colearn_agents.cli.history import history_tables
 from colearn_agents.cli.output import console
 from colearn_agents.cli.report import Costs
-from colearn_agents.effort import Effort
-from colearn_agents.factories import load_factory
-from colearn_agents.group import Group
-from colearn_agents.live import LiveTable, PlainLines
-from colearn_agents.pictures import draw_scores_picture, draw_votes_picture
-from colearn_agents.records import make_folder, write_bytes, write_json, write_scores
-from colearn_agents.scorebook import ScoreBook
-from colearn_agents.stopwatch import Stopwatch
+from colearn_agents.group.baselines import Party, compare
+from colearn_agents.group.board import Board
+from colearn_agents.group.effort import Effort
+from colearn_agents.group.group import Group
+from colearn_agents.group.live import LiveTable, PlainLines
+from colearn_agents.group.pictures import draw_scores_picture, draw_votes_picture
+from colearn_agents.group.records import make_folder, write_bytes, write_json, write_scores
+from colearn_agents.group.scorebook import ScoreBook
+from colearn_agents.group.stopwatch import Stopwatch
+from colearn_agents.party.factories import load_factory
 from colearn_chain.audit import HistoryFile
 from colearn_chain.errors import LearnerError
 from colearn_chain.rounds import Status
@@ -30,11 +30,11 @@ from colearn_chain.storage import cid_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from colearn_agents.baselines import Comparison
-    from colearn_agents.chain_history import CheckedHistory
-    from colearn_agents.events import Event
-    from colearn_agents.factories import Factory
-    from colearn_agents.group import GroupSettings
+    from colearn_agents.auditing.chain_history import CheckedHistory
+    from colearn_agents.group.baselines import Comparison
+    from colearn_agents.group.group import GroupSettings
+    from colearn_agents.party.events import Event
+    from colearn_agents.party.factories import Factory
     from colearn_chain.chain import ExperimentContract
     from colearn_chain.ml_interface import Weights
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from colearn_agents.addresses import checked_address
+from colearn_agents.configuration.addresses import checked_address
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:

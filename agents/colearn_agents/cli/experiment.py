@@ -13,9 +13,9 @@ from colearn_agents.cli.failures import EXIT_CODES, reported
 from colearn_agents.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, Verbose, Yes
 
 if TYPE_CHECKING:
-    from colearn_agents.acts import Act, Situation
     from colearn_agents.cli.experiment_acts import Choose
-    from colearn_agents.opened import OpenedExperiment
+    from colearn_agents.experiments.acts import Act, Situation
+    from colearn_agents.experiments.opened import OpenedExperiment
 
 app = typer.Typer(
     name="experiment",
@@ -41,7 +41,7 @@ def rules() -> None:
 
     Begin with: colearn-chain experiment rules > rules.toml
     """
-    from colearn_agents.rules_file import EXAMPLE
+    from colearn_agents.experiments.rules_file import EXAMPLE
 
     typer.echo(EXAMPLE, nl=False)
 
@@ -160,8 +160,8 @@ def invite(  # noqa: PLR0913 - each is an option
     verbose: Verbose = False,
 ) -> None:
     """Invite learners; for the organizer."""
-    from colearn_agents import acts
     from colearn_agents.cli.experiment_acts import invited
+    from colearn_agents.experiments import acts
 
     def choose(_: OpenedExperiment, situation: Situation) -> Act:
         return acts.invite(situation, invited(addresses or [], file))
@@ -183,8 +183,8 @@ def remove(
 
     While a round is open, the learner keeps a round of notice.
     """
-    from colearn_agents import acts
-    from colearn_agents.addresses import checked_address
+    from colearn_agents.configuration.addresses import checked_address
+    from colearn_agents.experiments import acts
 
     def choose(opened: OpenedExperiment, situation: Situation) -> Act:
         learner = checked_address(address)
@@ -204,8 +204,8 @@ def remove_idle(
     verbose: Verbose = False,
 ) -> None:
     """End the membership of a learner that missed too many rounds; for anyone."""
-    from colearn_agents import acts
-    from colearn_agents.addresses import checked_address
+    from colearn_agents.configuration.addresses import checked_address
+    from colearn_agents.experiments import acts
 
     def choose(_: OpenedExperiment, situation: Situation) -> Act:
         return acts.remove_idle(situation, checked_address(address))
@@ -223,7 +223,7 @@ def leave(
     verbose: Verbose = False,
 ) -> None:
     """End your own membership, with the open round if there is one."""
-    from colearn_agents import acts
+    from colearn_agents.experiments import acts
 
     _act(
         lambda _, situation: acts.leave(situation),
@@ -245,7 +245,7 @@ def start(
     verbose: Verbose = False,
 ) -> None:
     """Open the next round when none is open; for the organizer, or after the start deadline for anyone."""
-    from colearn_agents import acts
+    from colearn_agents.experiments import acts
 
     _act(
         lambda _, situation: acts.start(situation),
@@ -267,7 +267,7 @@ def advance(
     verbose: Verbose = False,
 ) -> None:
     """Close the open round once its deadline is over; for anyone."""
-    from colearn_agents import acts
+    from colearn_agents.experiments import acts
 
     _act(
         lambda _, situation: acts.advance(situation),
@@ -290,8 +290,8 @@ def transfer(
     verbose: Verbose = False,
 ) -> None:
     """Make somebody else the organizer; for the organizer."""
-    from colearn_agents import acts
-    from colearn_agents.addresses import checked_address
+    from colearn_agents.configuration.addresses import checked_address
+    from colearn_agents.experiments import acts
 
     _act(
         lambda *_: acts.transfer(checked_address(address)),
@@ -313,7 +313,7 @@ def renounce(
     verbose: Verbose = False,
 ) -> None:
     """Give the organizer's role up for good; for the organizer, and asked twice."""
-    from colearn_agents import acts
+    from colearn_agents.experiments import acts
 
     _act(
         lambda *_: acts.renounce(),

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from colearn_agents.acting import perform, rehearse
-from colearn_agents.acts import Situation
-from colearn_agents.addresses import checked_address
+from colearn_agents.auditing.evidence import read_file
 from colearn_agents.cli.experiment_words import act_document, cost_row, receipt_rows
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import say, show_facts
-from colearn_agents.costs import Purse
-from colearn_agents.evidence import read_file
-from colearn_agents.opened import open_experiment, own_account, unlock_sender
+from colearn_agents.configuration.addresses import checked_address
+from colearn_agents.experiments.acting import perform, rehearse
+from colearn_agents.experiments.acts import Situation
+from colearn_agents.experiments.costs import Purse
+from colearn_agents.experiments.opened import open_experiment, own_account, unlock_sender
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from colearn_agents.acts import Act
     from colearn_agents.cli.talk import Manner
-    from colearn_agents.opened import OpenedExperiment
+    from colearn_agents.experiments.acts import Act
+    from colearn_agents.experiments.opened import OpenedExperiment
     from colearn_chain.types import Address
 
     Choose = Callable[[OpenedExperiment, Situation], Act]

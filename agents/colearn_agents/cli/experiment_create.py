@@ -10,21 +10,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from colearn_agents import acts
-from colearn_agents.acting import perform
 from colearn_agents.cli.experiment_words import cost_row, receipt_document, receipt_rows, spec_facts
 from colearn_agents.cli.options import DEFAULT_CONFIG, configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import errors, progress, say, show_facts
-from colearn_agents.config_tables import LearnerTable
-from colearn_agents.creating import Blueprint, Created, check_ground, deploy, draw_up, finish, publish
-from colearn_agents.factories import own_learner
-from colearn_agents.guarded import GuardedLearner
-from colearn_agents.new_files import check_new
-from colearn_agents.opened import answering_node, open_store, own_account, read_card
-from colearn_agents.pending import PendingDeployment
-from colearn_agents.rules_file import read_rules
-from colearn_agents.waiting import LONGEST_WAIT
+from colearn_agents.configuration.config_tables import LearnerTable
+from colearn_agents.experiments import acts
+from colearn_agents.experiments.acting import perform
+from colearn_agents.experiments.creating import (
+    Blueprint,
+    Created,
+    check_ground,
+    deploy,
+    draw_up,
+    finish,
+    publish,
+)
+from colearn_agents.experiments.new_files import check_new
+from colearn_agents.experiments.opened import answering_node, open_store, own_account, read_card
+from colearn_agents.experiments.pending import PendingDeployment
+from colearn_agents.experiments.rules_file import read_rules
+from colearn_agents.experiments.waiting import LONGEST_WAIT
+from colearn_agents.party.factories import own_learner
+from colearn_agents.party.guarded import GuardedLearner
 from colearn_agents.wording import rules_in_words
 from colearn_chain.errors import ColearnError, ConfigError, InvalidWeights
 from colearn_chain.storage import cid_of
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from colearn_agents.cli.talk import Manner
-    from colearn_agents.config import Config
+    from colearn_agents.configuration.config import Config
     from colearn_chain.chain import Account, Node, Patience
     from colearn_chain.storage import ArtefactStore
     from colearn_chain.types import Address

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colearn_agents.acting import perform
 from colearn_agents.cli.experiment_show import member_rows
 from colearn_agents.cli.experiment_words import (
     act_document,
@@ -20,10 +19,11 @@ from colearn_agents.cli.experiment_words import (
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import errors, progress, say, show_facts
-from colearn_agents.joining import Applicant, examine
-from colearn_agents.opened import open_experiment, own_account, unlock_sender
-from colearn_agents.overview import look
-from colearn_agents.waiting import LONGEST_WAIT, await_counted
+from colearn_agents.experiments.acting import perform
+from colearn_agents.experiments.joining import Applicant, examine
+from colearn_agents.experiments.opened import open_experiment, own_account, unlock_sender
+from colearn_agents.experiments.overview import look
+from colearn_agents.experiments.waiting import LONGEST_WAIT, await_counted
 from colearn_agents.wording import rules_in_words
 from colearn_chain.errors import ConfigError
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from colearn_agents.cli.talk import Manner
-    from colearn_agents.config import Config
-    from colearn_agents.joining import Admission, Check
-    from colearn_agents.opened import OpenedExperiment
+    from colearn_agents.configuration.config import Config
+    from colearn_agents.experiments.joining import Admission, Check
+    from colearn_agents.experiments.opened import OpenedExperiment
     from colearn_chain.chain import Receipt
 
 

@@ -13,9 +13,9 @@ from colearn_agents.cli.experiment_words import spec_facts, whereabouts
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console
 from colearn_agents.cli.talk import say, show_facts
-from colearn_agents.costs import Purse, lasting
-from colearn_agents.opened import open_experiment, open_store, own_account
-from colearn_agents.overview import look, overview_document, part_in_words, tally
+from colearn_agents.experiments.costs import Purse, lasting
+from colearn_agents.experiments.opened import open_experiment, open_store, own_account
+from colearn_agents.experiments.overview import look, overview_document, part_in_words, tally
 from colearn_agents.wording import counted, from_now, moment, rules_in_words
 from colearn_chain.chain.node import NOBODY
 from colearn_chain.errors import ColearnError
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from colearn_agents.cli.talk import Manner
-    from colearn_agents.config import Config
-    from colearn_agents.opened import OpenedExperiment
-    from colearn_agents.overview import Overview
+    from colearn_agents.configuration.config import Config
+    from colearn_agents.experiments.opened import OpenedExperiment
+    from colearn_agents.experiments.overview import Overview
     from colearn_chain.artefacts import ExperimentSpec
     from colearn_chain.rounds import Round, Rules
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from colearn_agents.costs import ether
+from colearn_agents.experiments.costs import ether
 from colearn_agents.wording import counted
 from colearn_chain.chain.cards import name_of
 from colearn_chain.storage import cid_of
@@ -12,9 +12,9 @@ from colearn_chain.storage import cid_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from colearn_agents.acts import Act
-    from colearn_agents.costs import Purse
-    from colearn_agents.opened import OpenedExperiment
+    from colearn_agents.experiments.acts import Act
+    from colearn_agents.experiments.costs import Purse
+    from colearn_agents.experiments.opened import OpenedExperiment
     from colearn_chain.artefacts import ExperimentSpec
     from colearn_chain.chain import Receipt
 

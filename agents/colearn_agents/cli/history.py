@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from colearn_agents.addresses import checked_address
-from colearn_agents.chain_history import ballots_by_seat, history_document, read_history
+from colearn_agents.auditing.chain_history import ballots_by_seat, history_document, read_history
 from colearn_agents.cli.output import console
 from colearn_agents.cli.progress import watched
-from colearn_agents.live import ballots_heading, ballots_text, legend, outcome_text
+from colearn_agents.configuration.addresses import checked_address
+from colearn_agents.group.live import ballots_heading, ballots_text, legend, outcome_text
 from colearn_chain.rounds import Closing
 from colearn_chain.storage import cid_of
 from colearn_chain.types import NO_DIGEST, NO_END, Digest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from colearn_agents.chain_history import CheckedHistory
+    from colearn_agents.auditing.chain_history import CheckedHistory
     from colearn_chain.chain.contract import ExperimentContract
     from colearn_chain.rounds import ClosedRound, Round
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from colearn_agents.cli.options import configuration
 from colearn_agents.cli.output import console, size
 from colearn_agents.cli.talk import say, show_facts
-from colearn_agents.config_tables import LearnerTable
-from colearn_agents.factories import own_learner
-from colearn_agents.opened import answering_node, read_card
-from colearn_agents.taking_home import beside, check_free, take_home
+from colearn_agents.configuration.config_tables import LearnerTable
+from colearn_agents.experiments.opened import answering_node, read_card
+from colearn_agents.experiments.taking_home import beside, check_free, take_home
+from colearn_agents.party.factories import own_learner
 from colearn_agents.wording import counted
 from colearn_chain.accepted import load_accepted
 from colearn_chain.chain import Node

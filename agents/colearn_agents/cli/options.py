@@ -11,7 +11,7 @@ import typer
 from colearn_chain.errors import ConfigError
 
 if TYPE_CHECKING:
-    from colearn_agents.config import Config
+    from colearn_agents.configuration.config import Config
 
 DEFAULT_CONFIG = Path("colearn.toml")
 VARIABLE = "COLEARN_CHAIN_CONFIG"
@@ -31,7 +31,7 @@ def configuration(path: Path) -> Config:
     Raises:
         ConfigError: there is none, or something in it is wrong.
     """
-    from colearn_agents.config import load_config  # noqa: PLC0415 - not for --help
+    from colearn_agents.configuration.config import load_config  # noqa: PLC0415 - not for --help
 
     if not path.exists():
         raise ConfigError(f"there is no configuration file {path}: name one with --config, or by {VARIABLE}")

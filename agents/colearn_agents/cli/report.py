@@ -13,8 +13,8 @@ from colearn_agents.cli.output import DIGITS, score, size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from colearn_agents.baselines import Comparison, Training
-    from colearn_agents.group import GroupSettings
+    from colearn_agents.group.baselines import Comparison, Training
+    from colearn_agents.group.group import GroupSettings
 
 UNEQUAL = (
     "The split is unequal. What one learner's mix of labels teaches seldom helps the others, so they refuse: "

@@ -12,17 +12,17 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from colearn_agents.cli.output import console, score
-from colearn_agents.factories import load_factory
-from colearn_agents.records import add_run, make_folder, run_document, write_json
-from colearn_agents.runs import Run, run_locally, run_on_chain
+from colearn_agents.group.records import add_run, make_folder, run_document, write_json
+from colearn_agents.group.runs import Run, run_locally, run_on_chain
+from colearn_agents.party.factories import load_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
-    from colearn_agents.factories import Factory
-    from colearn_agents.group import GroupSettings
+    from colearn_agents.group.group import GroupSettings
+    from colearn_agents.party.factories import Factory
 
 DEFAULT_FOLDER = Path("simulation")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from colearn_agents.waiting import Tell
+    from colearn_agents.experiments.waiting import Tell
 
 _LONGEST = 1_000
 """Characters of what a stranger wrote that are shown."""

@@ -1,0 +1,1 @@
+"""Files that people write, and the secrets that they refer to."""
