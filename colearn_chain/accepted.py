@@ -132,7 +132,7 @@ def load_accepted(
     # The card's word in place of the node's: if they differ, the history hash is another.
     history = replace(
         told,
-        chain_id=told.chain_id,
+        chain_id=deployment.chain_id,
         address=deployment.contract,
         rules=deployment.rules,
         spec_digest=deployment.spec_digest,

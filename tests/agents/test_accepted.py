@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from colearn_chain.types import Digest
+    from colearn_chain.types import Address, Digest
     from tests.agents.conftest import Table
 
 TARGET = [1.0, 2.0]
@@ -235,6 +235,32 @@ def test_a_node_that_tells_another_history(played: Table) -> None:
     lying: Any = Lying(played.contract.node, played.round(4).digest)
     with pytest.raises(InvalidHistory, match="historyHash"):
         load_accepted(card_of(played), lying, played.store())
+
+
+class Elsewhere:
+    """A node that tells of another experiment whenever it is asked about one."""
+
+    def __init__(self, honest: Any, asked: Address, told: Address) -> None:
+        self._honest, self._asked, self._told = honest, asked, told
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is as it is: the card's transaction, and the code that both have."""
+        return getattr(self._honest, name)
+
+    def call(self, to: Address, data: bytes, **options: Any) -> bytes:
+        """Ask the other contract."""
+        answer: bytes = self._honest.call(self._told if to == self._asked else to, data, **options)
+        return answer
+
+
+def test_a_node_that_tells_the_history_of_another_experiment(played: Table) -> None:
+    """It holds, and has a hash that fits it; but it begins with other rules than the card's."""
+    rules = replace(played.founding.spec.rules, max_rounds=9)
+    organizer = played.founding.organizer
+    other = type(played.contract).deploy(organizer, rules, played.contract.spec_digest())
+    node: Any = Elsewhere(played.contract.node, played.contract.address, other.address)
+    with pytest.raises(InvalidHistory, match="historyHash"):
+        load_accepted(card_of(played), node, played.store())
 
 
 def test_the_package_has_it_and_imports_it_late() -> None:
