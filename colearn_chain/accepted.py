@@ -15,7 +15,7 @@ from colearn_chain.chain.contract import ExperimentContract
 from colearn_chain.chain.networks import confirmed_block
 from colearn_chain.errors import ConfigError, ContentNotFound, InvalidArtefact
 from colearn_chain.rounds import Status, fold
-from colearn_chain.types import RoundNumber
+from colearn_chain.types import SPEC_ROUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from colearn_chain.chain.networks import Finality
     from colearn_chain.rounds import Ballot, ClosedRound
     from colearn_chain.storage import ArtefactStore, FetchedSpec
-    from colearn_chain.types import Address, Digest
-
-SPEC_ROUND = RoundNumber(0)
-"""The round that stands for the spec's first weights, which nobody voted on."""
+    from colearn_chain.types import Address, Digest, RoundNumber
 
 
 class NoAcceptedModel(ConfigError):

@@ -12,13 +12,16 @@ Digest = NewType("Digest", bytes)
 """32 bytes: the sha2-256 of an artefact folder's root block, from which its CID follows. All zero: none."""
 
 RoundNumber = NewType("RoundNumber", int)
-"""A round's number; the first is 1, and 0 stands for the experiment's spec, before any round."""
+"""A round's number; the first is 1."""
 
 Seat = NewType("Seat", int)
 """A learner's place in the bitmaps, 0 to 63."""
 
 Timestamp = NewType("Timestamp", int)
 """Seconds since 1970-01-01 UTC, as blocks have them."""
+
+SPEC_ROUND = RoundNumber(0)
+"""Stands for the experiment's spec, whose first weights nobody voted on."""
 
 NO_DIGEST = Digest(bytes(32))
 

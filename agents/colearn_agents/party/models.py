@@ -13,7 +13,7 @@ from colearn_agents.party import events
 from colearn_agents.party.journal import Adopted, Judged, digest_of, hex_of
 from colearn_chain.errors import InvalidArtefact, InvalidWeights, LearnerError
 from colearn_chain.rounds import Ballot
-from colearn_chain.types import Address, RoundNumber
+from colearn_chain.types import SPEC_ROUND, Address, RoundNumber
 from colearn_chain.weights import weights_digest
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from colearn_chain.weights import NamedArrays, WeightSchema
 
 log = logging.getLogger(__name__)
-
-SPEC_ROUND = RoundNumber(0)
-"""The round that stands for the spec's first weights."""
 
 
 @dataclass(frozen=True)
