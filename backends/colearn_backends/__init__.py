@@ -7,6 +7,9 @@
 * ``digits``: scikit-learn's handwritten digits as a learner factory, ``colearn_backends.digits:learner``.
 * ``torch``: any PyTorch module, with differential privacy if asked to (extra ``torch``).
 * ``keras``: any compiled Keras 3 model on TensorFlow, likewise (extra ``keras``).
+* ``forest``: random forests that learners grow together (extra ``sklearn``).
+* ``boosting``: gradient-boosted trees, likewise (extra ``boosting``).
+* ``trees``: ensembles of trees as arrays; with ``trees_*``, how they are checked, walked and scored.
 * ``privacy``: the budget, the ledger and the noise of private learners, the same for all frameworks.
 * ``onnx_export``: models of scikit-learn, PyTorch and Keras as ONNX files (extra ``onnx``).
 * ``datasets``: the examples' data sets, read from their real files, and what stands in for them.

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
+from colearn_backends.named_arrays import checked
 from colearn_chain.errors import ConfigError, InvalidWeights
 from colearn_chain.weights import TensorSchema, WeightSchema
-from colearn_chain.weights.tensors import NUMPY_DTYPES, describe_all
+from colearn_chain.weights.tensors import NUMPY_DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,18 +193,7 @@ class Trees:
             InvalidWeights: they are no dict of arrays, do not fit the layout's schema, are not equally long,
                 their offsets do not cut them into trees, or there are more or fewer leaves than leaf values.
         """
-        if not isinstance(weights, dict):
-            raise InvalidWeights(
-                f"weights must be a dict of arrays, not {type(weights).__name__}", subject="weights"
-            )
-        schema = layout.schema
-        schema.check_tensors(describe_all(weights))
-        trees = cls(
-            **{
-                name: np.array(weights[name], dtype=NUMPY_DTYPES[tensor.dtype], order="C")
-                for name, tensor in schema.tensors.items()
-            }
-        )
+        trees = cls(**checked(weights, layout.schema))
         trees._check_cuts(layout.group)
         return trees
 

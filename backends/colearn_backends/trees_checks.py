@@ -78,10 +78,11 @@ class _Inspection:
         """Go down all trees at once, and no further than is allowed; no node is visited twice."""
         allowed, leaf = self.layout.limits.depth, self.trees.is_leaf
         level = self.trees.offsets[:-1]
-        for _ in range(allowed + 1):
-            level = self._children(level[~leaf[level]])
+        depth = 0
+        while level.size and depth <= allowed:
+            level, depth = self._children(level[~leaf[level]]), depth + 1
         if level.size:
-            self._complain(int(level.min()), allowed + 1, f"it lies {{}} deep; {allowed} are allowed")
+            self._complain(int(level.min()), depth, f"it lies {{}} deep; {allowed} are allowed")
 
     def check_splits(self) -> None:
         """A split asks for a feature that there is, and for a number; a leaf asks for nothing."""

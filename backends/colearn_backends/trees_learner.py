@@ -9,7 +9,7 @@
 No tree is ever changed or taken away, so an ensemble is its own history, and a proposer that tampers with
 others' trees has made a malformed proposal and not merely a bad one. It grows up to the limits of its layout;
 then nobody has anything to propose any more. There is no differential privacy in it: leaves tell of the
-samples that formed them, the more the fewer these are.
+samples that formed them, the more the fewer these are, and thresholds lie between two of their values.
 """
 
 from __future__ import annotations

@@ -77,22 +77,24 @@ class SumKeeper:
 
 def _leaf_rows(trees: Trees, features: Matrix) -> Iterator[npt.NDArray[np.int64]]:
     """For each tree, the row of its leaf values that each sample comes to, shape [samples]."""
-    samples = len(features)
-    row_of = np.cumsum(trees.is_leaf) - 1
-    step = max(1, _BLOCK // max(1, samples))
+    leaf = trees.is_leaf
+    row_of = np.cumsum(leaf) - 1
+    step = max(1, _BLOCK // max(1, len(features)))
     for first in range(0, trees.count, step):
         roots = trees.offsets[:-1][first : first + step]
-        yield from row_of[_walk(trees, roots, features)]
+        yield from row_of[_walk(trees, leaf, roots, features)]
 
 
-def _walk(trees: Trees, roots: npt.NDArray[np.int64], features: Matrix) -> npt.NDArray[np.int64]:
+def _walk(
+    trees: Trees, leaf: npt.NDArray[np.bool_], roots: npt.NDArray[np.int64], features: Matrix
+) -> npt.NDArray[np.int64]:
     """The leaf that each sample comes to from each root, as an index into all nodes, shape [roots, samples].
 
     Every step goes to a later node of the same tree, so there are no more steps than the deepest tree has.
     """
     root = np.repeat(roots, len(features))
     sample = np.tile(np.arange(len(features)), roots.size)
-    node, leaf = root.copy(), trees.is_leaf
+    node = root.copy()
     under_way = np.arange(node.size)
     while (under_way := under_way[~leaf[node[under_way]]]).size:
         at = node[under_way]

@@ -316,6 +316,13 @@ def test_depth_has_a_limit() -> None:
         checked(chain(LIMITS.depth + 1, FOREST))
 
 
+def test_a_limit_of_any_depth_takes_as_long_as_the_trees_are_deep() -> None:
+    """However much is allowed, a shallow tree is seen to be one at once."""
+    limits = Limits(depth=2**31 - 1)
+    layout = TreeLayout(features=1, outputs=2, leaves=Leaves.DISTRIBUTIONS, limits=limits)
+    assert checked(chain(20, layout), layout).splits == 20
+
+
 def test_a_chain_of_a_million_nodes_is_refused() -> None:
     """A tree as deep as it is large would take every sample through all of it."""
     limits = Limits(trees=1, nodes=1_000_001)

@@ -27,6 +27,7 @@ EXTRAS = {
     "torch": "torch",
     "keras": "keras",
     "tensorflow": "keras",
+    "lightgbm": "boosting",
     "onnx": "onnx",
     "matplotlib": "plot",
     "eth_tester": "local",
