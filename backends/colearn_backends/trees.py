@@ -79,7 +79,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-"""Some 20 MB at most where leaves hold ten probabilities each."""
+"""Some 20 MB at most where leaves hold ten probabilities each; and trees of the worst shape, chains, took 5 s
+to walk with 1,000 samples. Both grow with the number of nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
