@@ -107,6 +107,15 @@ def test_argument_that_the_factory_refuses_is_said(tmp_path: Path) -> None:
     assert "colour" in result.stderr
 
 
+@pytest.mark.parametrize("argument", ["\x1b[2J\x1b]0;owned\x07", "\u202eolleh", "a\nb", "x" * 50_000])
+def test_a_sentence_does_not_steer_the_terminal(argument: str, tmp_path: Path) -> None:
+    """What a stranger or a stranger's code wrote is shown as it is, on one line, and not without end."""
+    result = CliRunner().invoke(app, [*RUN, "--arg", f"{argument}=1", "--out", str(tmp_path)])
+    assert result.exit_code == ExitCode.WRONG
+    assert result.stderr.removesuffix("\n").isprintable()
+    assert len(result.stderr) < 3_000
+
+
 @pytest.mark.parametrize("command", [["demo"], RUN])
 def test_folder_that_is_a_file_is_refused(command: list[str], tmp_path: Path) -> None:
     """The file stays as it is."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from colearn_chain.errors import ColearnError, ConfigError
+from colearn_chain.errors import ColearnError, ConfigError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,9 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """128 + SIGINT, as shells have it."""
 
+
+_LONGEST = 2_000
+"""Characters of a sentence; several nodes that are away, or a long command to go on with, fit in."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """How the operating system says that it does not take what is written."""
@@ -112,4 +115,5 @@ def _complain(sentence: str, *, verbose: bool) -> None:
 
 
 def _sentence(error: ColearnError) -> str:
-    return str(error) or type(error).__name__
+    """One line, however much of it a stranger wrote."""
+    return shown(str(error) or type(error).__name__, _LONGEST)
