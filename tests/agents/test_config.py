@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,11 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, says: st
     assert says in refusal(tmp_path, text)
 
 
+def test_a_file_that_is_nested_without_end(tmp_path: Path) -> None:
+    """It is refused by name, whatever recursion limit other packages have set."""
+    assert "nested too deeply" in refusal(tmp_path, f"x = {'[' * 120_000}{']' * 120_000}")
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing file, a folder, bytes that are no text and far too many of them are each said by name."""
     (tmp_path / "latin").write_bytes(b'name = "\xe9"')
@@ -233,6 +239,14 @@ def test_a_secret_that_stands_in_the_file(tmp_path: Path, line: str, says: str) 
     said = refusal(tmp_path, f'[account]\nname = "alice"\n{line}\n')
     assert says in said
     assert "hunter2" not in said
+
+
+def test_a_traceback_shows_no_secret(tmp_path: Path) -> None:
+    """What ``--verbose`` prints has the causes of an error too, and none of them repeats the file."""
+    password = "hunter" + "2"  # not in a line of source, which a traceback shows
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, f'[network]\nchain_id = 1\nrpc = "http://u:{password}@h"\n')
+    assert password not in "".join(traceback.format_exception(refused.value))
 
 
 def unlocking(folder: Path, password_line: str, environment: Mapping[str, str]) -> str:

@@ -23,7 +23,8 @@ MOST_FILE_BYTES = 1 << 18
 class Table(BaseModel):
     """A table of a file; other keys than its own are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # values can be secret, and a traceback shows pydantic's own message too
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,8 @@ class TomlFile:
             return cls(path=path, text=text, document=tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: {error}") from error
+        except RecursionError as error:
+            raise ConfigError(f"{path}: its lists and tables are nested too deeply") from error
 
     def checked(self, model: type[M]) -> M:
         """Return what the file says as a model, whose paths are relative to the file.
