@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from colearn_agents.experiments.pending import PendingDeployment
 from colearn_agents.experiments.rules_file import EXAMPLE, read_rules
 from colearn_chain.artefacts import Card
 from colearn_chain.chain import Patience
-from colearn_chain.errors import ChainError, InvalidArtefact, StorageError, TransactionFailed
+from colearn_chain.errors import ChainError, ConfigError, InvalidArtefact, StorageError, TransactionFailed
 from colearn_chain.storage import ArtefactStore
 from colearn_chain.testing.chain import Fault
 from colearn_chain.testing.experiments import ACCOUNTS, Wire, new_wire
@@ -105,6 +106,20 @@ def test_a_blueprint_is_what_comes(making: Making) -> None:
     deployment = making.finish().deployment
     assert (deployment.contract, deployment.spec_digest) == (blueprint.contract, blueprint.spec_digest)
     assert not making.pending.path.exists()
+
+
+def test_a_full_disk_leaves_no_pending_file(making: Making) -> None:
+    """What cannot be written down is not sent, and nothing says that it may have been."""
+    blueprint = making.blueprint()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ConfigError, match="cannot write"):
+            deploy(blueprint, making.wire.node, ORGANIZER, making.pending, making.patience)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not making.pending.path.exists()
+    assert making.deployments() == 0
 
 
 @pytest.mark.parametrize("fault", [Fault.UNREACHABLE, Fault.TIMEOUT, Fault.LOST_ANSWER])

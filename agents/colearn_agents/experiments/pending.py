@@ -64,9 +64,13 @@ class PendingDeployment:
                     file.write(f"0x{raw.hex()}\n".encode())
                     file.flush()
                     os.fsync(file.fileno())
+                sync_folder(self.path.parent)
             except FileExistsError as error:
                 raise taken(self.path) from error
-            sync_folder(self.path.parent)
+            except OSError:
+                if not self._begun:  # nothing is sent, and nothing may say that it was
+                    self.path.unlink(missing_ok=True)
+                raise
         self._begun = True
 
     def transactions(self) -> list[bytes]:
