@@ -177,6 +177,16 @@ def test_a_pause_is_foretold(before: list[Address], pauses: bool) -> None:  # no
     assert (closed(experiment).phase is Phase.JOINING) == pauses
 
 
+def test_no_pause_is_foretold_where_all_rounds_are_over() -> None:
+    """Who leaves in the last round, or after it, leaves an experiment that ends, and does not pause."""
+    experiment = playing()
+    for _ in range(RULES.max_rounds - 1):
+        experiment = closed(experiment)
+    last = experiment.resign(call(BOB))
+    for each in (last, closed(last)):
+        assert len(acts.leave(seen(each, CAROL)).effects) == 1
+
+
 def voted(*ballots: Ballot) -> Experiment:
     """Round 1 with a proposal of Alice's, and ballots of Bob's and Carol's."""
     experiment = playing().propose(call(ALICE), RoundNumber(1), MODEL)

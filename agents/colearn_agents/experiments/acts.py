@@ -121,7 +121,8 @@ def leave(situation: Situation) -> Act:
     else:
         effects = ["Your membership ends at once."]
     left = (snapshot.active & ~(1 << snapshot.seat)).bit_count()
-    if left < situation.rules.min_learners <= situation.coming:
+    goes_on = number < situation.rules.max_rounds
+    if goes_on and left < situation.rules.min_learners <= situation.coming:
         effects.append(_pause(situation, left))
     return Act(function="resign", deed="leave", effects=tuple(effects))
 
