@@ -46,8 +46,10 @@ class SteppingBackend(PyEVMBackend):  # type: ignore[misc]
         matters to a contract which hands part of its gas on to another one; ours calls nobody.
         """
         free = {"gas": 0, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0}
-        unsigned = self._get_normalized_and_unsigned_evm_transaction(transaction | free, block_number)
         state = self.chain.get_vm(self.chain.header.copy(base_fee_per_gas=0)).state
+        nonce = state.get_nonce(transaction["from"])  # after what is pending
+        fields = transaction | free | {"nonce": nonce}
+        unsigned = self._get_normalized_and_unsigned_evm_transaction(fields, block_number)
         spoofed = SpoofTransaction(unsigned, from_=transaction["from"], gas=state.gas_limit)
         computation = state.apply_transaction(spoofed)
         if isinstance(computation.is_error and computation.error, Revert):

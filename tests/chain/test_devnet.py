@@ -213,6 +213,16 @@ def test_transactions_wait_for_the_next_block() -> None:
     assert tester.get_block_by_number(3)["timestamp"] == 1_012 + 500 + 12
 
 
+def test_a_call_is_estimated_while_another_one_waits() -> None:
+    """An agent has sent something, and its owner types a command in the same second."""
+    address = RICH[0].address
+    tester = interval_tester({address: 10**24}, block_time=12, gas_limit=30_000_000)
+    fields = {"nonce": 0, "gas": 21_000, "gasPrice": 10**10, "to": address, "value": 0}
+    signed = Account(RICH[0].private_key).sign_transaction(fields | {"chainId": 131277322940537})
+    tester.send_raw_transaction("0x" + bytes(signed.raw_transaction).hex())
+    assert tester.estimate_gas({"from": address, "to": address}) == 21_000
+
+
 def test_a_chain_that_can_make_no_more_blocks() -> None:
     """Who waits for the end of a chain learns why it came."""
     clockwork = _Clockwork(lambda: 1 // 0, threading.Lock(), 0)
